@@ -1,0 +1,30 @@
+"use client";
+
+import { useRef } from "react";
+
+/** Where menus and tooltips are put: into the uppermost dialog, else into main, so that nothing lies outside a landmark. */
+export function overlayHome(): Element | null {
+  return typeof document === "undefined" ? null : ([...document.querySelectorAll("main, [role=dialog]")].at(-1) ?? null);
+}
+
+/** Radix gives focus back to its own trigger only; dialogs here are opened by state, from anywhere. */
+export function useReturnFocus() {
+  const opener = useRef<HTMLElement | null>(null);
+  return {
+    remember: () => {
+      opener.current = openerOf(document.activeElement);
+    },
+    giveBack: (event: Event) => {
+      if (!opener.current?.isConnected) return;
+      event.preventDefault();
+      opener.current.focus();
+    },
+  };
+}
+
+// What was opened from a menu returns to the button of that menu: the item itself is gone by then.
+function openerOf(element: Element | null): HTMLElement | null {
+  const menu = element?.closest("[role=menu]");
+  const trigger = menu ? document.getElementById(menu.getAttribute("aria-labelledby") ?? "") : element;
+  return trigger instanceof HTMLElement && trigger !== document.body ? trigger : null;
+}

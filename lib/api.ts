@@ -1,0 +1,62 @@
+import type { ErrorBody, ErrorType } from "@/lib/errors";
+
+/** The console's one way to call its own API. Browser only. */
+
+/** A refusal or fault as the API said it; `requestId` finds it in the operator's log. */
+export class ApiError extends Error {
+  readonly apiError = true;
+  constructor(
+    readonly status: number,
+    readonly type: ErrorType | "offline",
+    message: string,
+    readonly details: Record<string, string>,
+    readonly requestId: string | null,
+    readonly retryAfterSeconds: number | null,
+  ) {
+    super(message);
+  }
+}
+
+export function isApiError(error: unknown): error is ApiError {
+  return typeof error === "object" && error !== null && (error as { apiError?: unknown }).apiError === true;
+}
+
+interface Call {
+  /** Slug or id of the organization the call is about. */
+  org?: string;
+  query?: Record<string, string | number | undefined>;
+  body?: object;
+  signal?: AbortSignal;
+  /** Paths that a signed-out person calls: a 401 is their answer, not the end of a session. */
+  signedOut?: boolean;
+}
+
+/** Throws ApiError. A session that has ended leads to the sign-in page, which comes back here. */
+export async function api<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, { org, query, body, signal, signedOut }: Call = {}): Promise<T> {
+  const search = new URLSearchParams(Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined || value === "" ? [] : [[name, String(value)]])));
+  const url = search.size === 0 ? path : `${path}?${search}`;
+  const response = await fetch(url, {
+    method,
+    credentials: "same-origin",
+    headers: { Accept: "application/json", ...(org === undefined ? {} : { "Latchkey-Organization": org }), ...(method === "GET" ? {} : { "Content-Type": "application/json" }) },
+    ...(method === "GET" ? {} : { body: JSON.stringify(body ?? {}) }),
+    ...(signal === undefined ? {} : { signal }),
+  }).catch((cause: unknown) => {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "offline", "The console cannot be reached. Check the connection; nothing was changed.", {}, null, null);
+  });
+  const answer = (await response.json().catch(() => null)) as T | ErrorBody | null;
+  if (response.ok && answer !== null) return answer as T;
+  if (response.status === 401 && signedOut !== true) {
+    window.location.assign(`/sign-in?ended=1&next=${encodeURIComponent(window.location.pathname + window.location.search)}`);
+  }
+  const error = answer as ErrorBody | null;
+  throw new ApiError(
+    response.status,
+    error?.error_code ?? "internal_error",
+    error?.message ?? "The answer could not be read.",
+    error?.details ?? {},
+    error?.request_id ?? response.headers.get("x-request-id"),
+    error?.error.retry_after ?? null,
+  );
+}

@@ -1,0 +1,44 @@
+import { queryOptions } from "@tanstack/react-query";
+import { ApiError, api } from "@/lib/api";
+import type { AcceptInvite, ResetPassword, SessionRow, SignIn, SignUp, Ticket } from "@/lib/auth/schema";
+import type { List } from "@/lib/schema";
+
+/** Coming in and going out. Each ceremony gives a ticket, which next-auth turns into the session's cookie. */
+
+export const signIn = (input: SignIn) => api<Ticket>("POST", "/v1/sign-in", { body: input, signedOut: true }).then(enter);
+export const signUp = (input: SignUp) => api<Ticket>("POST", "/v1/sign-up", { body: input, signedOut: true }).then(enter);
+export const resetPassword = (input: ResetPassword) => api<Ticket>("POST", "/v1/password/reset", { body: input, signedOut: true }).then(enter);
+export const acceptInvite = (input: AcceptInvite) => api<Ticket>("POST", "/v1/invites/accept", { body: input, signedOut: true }).then(enter);
+export const forgotPassword = (email: string) => api<object>("POST", "/v1/password/forgot", { body: { email }, signedOut: true });
+
+/** Gives back where to go: the organization's page, or the list of organizations. */
+async function enter(ticket: Ticket): Promise<string> {
+  await authPost("/api/auth/callback/ticket", { ticket: ticket.ticket });
+  return ticket.organization === null ? "/" : `/orgs/${ticket.organization}`;
+}
+
+export async function signOut(): Promise<void> {
+  await authPost("/api/auth/signout", {});
+  window.location.assign("/sign-in");
+}
+
+// next-auth answers 200 with an address that names the fault; a mismatched CSRF cookie (two tabs) deserves one more try.
+async function authPost(path: string, fields: Record<string, string>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const csrf = (await (await fetch("/api/auth/csrf", { credentials: "same-origin" })).json()) as { csrfToken: string };
+    const response = await fetch(path, {
+      method: "POST",
+      credentials: "same-origin",
+      headers: { "Content-Type": "application/x-www-form-urlencoded" },
+      body: new URLSearchParams({ ...fields, csrfToken: csrf.csrfToken, callbackUrl: window.location.origin, json: "true" }),
+    });
+    const answer = (await response.json().catch(() => null)) as { url?: string } | null;
+    const refused = answer?.url === undefined || /[?&](csrf|error)=/.test(answer.url);
+    if (response.ok && !refused) return;
+    if (attempt === 2) throw new ApiError(response.status, "internal_error", "The session could not be opened. Reload the page and try again.", {}, response.headers.get("x-request-id"), null);
+  }
+}
+
+export const sessionsQuery = () => queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => api<List<SessionRow>>("GET", "/v1/sessions", { signal }) });
+
+export const endSession = (id: string) => api<object>("DELETE", `/v1/sessions/${id}`);

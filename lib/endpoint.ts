@@ -1,0 +1,91 @@
+import { z } from "zod";
+import type { Can, Permission } from "@/lib/access/permissions";
+import type { ErrorType } from "@/lib/errors";
+
+/**
+ * One declaration per endpoint: routing, validation, OpenAPI, the docs page and the authorization matrix come from it.
+ * lib/http serves it: authorise, parse, call, respond.
+ */
+
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+/** What is known of the caller beyond the actor. */
+export interface Caller {
+  sessionId: string | null;
+  email: string | null;
+  /** A key's effective scopes and what it has left, as counted for this request. */
+  key: { scopes: string[]; limits: { rate: Left; quota: Left } } | null;
+}
+
+interface Left {
+  limit: number;
+  remaining: number;
+  resetAt: number;
+}
+
+interface Spec<P extends Permission, Q extends z.ZodType, B extends z.ZodType, R extends z.ZodType> {
+  summary: string;
+  tag: string;
+  permission: P;
+  /** Of data routes: what the key must be allowed to touch. */
+  scope?: string;
+  query?: Q;
+  body?: B;
+  /** The body may be left out; an empty object is parsed then. */
+  bodyOptional?: true;
+  returns: R;
+  status?: 200 | 201 | 202;
+  /** Calls per minute and address, for what anybody may call. */
+  perAddress?: number;
+  /** Counts against neither limit nor quota. */
+  free?: true;
+  /** Errors of its own, beyond those every endpoint can answer. */
+  errors?: ErrorType[];
+}
+
+export interface Endpoint {
+  method: Method;
+  /** With `{id}` where a part varies. */
+  path: string;
+  summary: string;
+  tag: string;
+  permission: Permission;
+  scope: string | null;
+  query: z.ZodType | null;
+  body: z.ZodType | null;
+  bodyOptional: boolean;
+  returns: z.ZodType;
+  status: 200 | 201 | 202;
+  perAddress: number | null;
+  free: boolean;
+  errors: ErrorType[];
+  run(actor: Can<Permission>, input: { params: Record<string, string>; query: unknown; body: unknown; caller: Caller }): Promise<unknown>;
+}
+
+export function endpoint<P extends Permission, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>, R extends z.ZodType = z.ZodType<unknown>>(
+  route: `${Method} /${string}`,
+  spec: Spec<P, Q, B, R>,
+  run: (actor: Can<P>, input: { params: Record<string, string>; query: z.output<Q>; body: z.output<B>; caller: Caller }) => Promise<z.input<R>>,
+): Endpoint {
+  const [method, path] = route.split(" ") as [Method, string];
+  return {
+    method,
+    path,
+    summary: spec.summary,
+    tag: spec.tag,
+    permission: spec.permission,
+    scope: spec.scope ?? null,
+    query: spec.query ?? null,
+    body: spec.body ?? null,
+    bodyOptional: spec.bodyOptional ?? false,
+    returns: spec.returns,
+    status: spec.status ?? 200,
+    perAddress: spec.perAddress ?? null,
+    free: spec.free ?? false,
+    errors: spec.errors ?? [],
+    run: run as unknown as Endpoint["run"],
+  };
+}
+
+/** `{}`: what a call answers that has nothing to say. */
+export const Nothing = z.strictObject({});

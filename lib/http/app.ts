@@ -1,0 +1,138 @@
+import "server-only";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { cors } from "hono/cors";
+import { auditEndpoints } from "@/lib/audit/endpoints";
+import { authEndpoints } from "@/lib/auth/endpoints";
+import { sessionCookie } from "@/lib/auth/session";
+import { now } from "@/lib/clock";
+import { ping } from "@/lib/db";
+import type { Endpoint } from "@/lib/endpoint";
+import { env } from "@/lib/env";
+import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/errors";
+import { gatewayEndpoints } from "@/lib/gateway/endpoints";
+import { groupEndpoints } from "@/lib/groups/endpoints";
+import { parse, readJson } from "@/lib/http/body";
+import { recognise, type Trace } from "@/lib/http/caller";
+import type { Front } from "@/lib/http/front";
+import { limitHeaders } from "@/lib/http/limits";
+import { describeEndpoint, describeSecurity } from "@/lib/http/openapi";
+import { keyEndpoints } from "@/lib/keys/endpoints";
+import { describe, log } from "@/lib/log";
+import { orgEndpoints } from "@/lib/orgs/endpoints";
+import { once } from "@/lib/runtime";
+import { usageEndpoints } from "@/lib/usage/endpoints";
+import { recordUsage, usageBacklog } from "@/lib/usage/record";
+
+/**
+ * The public API: one Hono application put together from every noun's endpoints, mounted by the front server on Node's HTTP and by
+ * Next's route handlers. Each call: who is it, may they, parse, call, respond, record.
+ */
+
+export const endpoints: Endpoint[] = [...orgEndpoints, ...groupEndpoints, ...keyEndpoints, ...usageEndpoints, ...auditEndpoints, ...gatewayEndpoints, ...authEndpoints];
+
+/** The paths that belong to this application and not to Next. */
+export const API_PATHS = /^\/(v1|api\/access|api\/health)(\/|$)|^\/openapi\.json$/;
+
+interface Bindings {
+  Bindings: { front: Front };
+}
+
+const EXPOSED = ["X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"];
+
+/** Answers a request of the public API; `front` says where it came from. */
+export function handle(request: Request, front: Front): Response | Promise<Response> {
+  return once("http.app", createApp).fetch(request, { front });
+}
+
+function createApp(): OpenAPIHono<Bindings> {
+  const app = new OpenAPIHono<Bindings>();
+  app.use(cors({ origin: "*", allowMethods: ["GET", "POST", "PATCH", "DELETE"], allowHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"], exposeHeaders: EXPOSED, maxAge: 600 }));
+  for (const e of endpoints) {
+    app.on(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), (c) => serve(c, e));
+    describeEndpoint(app as unknown as OpenAPIHono, e);
+  }
+  describeSecurity(app as unknown as OpenAPIHono, sessionCookie());
+  let document: object | null = null;
+  app.get("/openapi.json", (c) => {
+    document ??= app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." }, servers: [{ url: env().publicUrl }] });
+    return respond(c, 200, document);
+  });
+  app.get("/api/health/live", (c) => respond(c, 200, { status: "ok" }));
+  app.get("/api/health", async (c) => {
+    const database = await ping().catch(() => false);
+    const usage = usageBacklog();
+    return respond(c, database ? 200 : 503, { status: database ? "ok" : "unavailable", database, usage_waiting: usage.waiting, usage_lost: usage.lost }, database ? {} : { "Retry-After": "2" });
+  });
+  app.notFound((c) => {
+    const methods = endpoints.filter((e) => matches(e.path, c.req.path)).map((e) => e.method);
+    const error = methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${c.req.method}.`);
+    return fail(c, error, methods.length === 0 ? {} : { Allow: methods.join(", ") });
+  });
+  app.onError((error, c) => fail(c, error));
+  return app;
+}
+
+function matches(pattern: string, path: string): boolean {
+  return new RegExp(`^${pattern.replace(/\{\w+\}/g, "[^/]+")}$`).test(path);
+}
+
+async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
+  const { front } = c.env;
+  const begun = performance.now();
+  const nowMs = now();
+  const trace: Trace = { shown: null, limits: [], key: null, refusal: null };
+  let response: Response;
+  try {
+    const { actor, caller } = await recognise(c.req.raw, front, e, trace, nowMs);
+    const query = e.query === null ? {} : parse(e.query, c.req.query());
+    const body = e.body === null ? {} : parse(e.body, await readJson(c.req.raw, e.bodyOptional));
+    const result = await e.run(actor, { params: c.req.param() as Record<string, string>, query, body, caller });
+    response = respond(c, e.status, result as object);
+  } catch (error) {
+    response = fail(c, error);
+  }
+  if (trace.shown !== null) for (const [name, value] of Object.entries(limitHeaders(trace.shown, trace.limits, nowMs))) response.headers.set(name, value);
+  if (trace.key !== null) {
+    const { key } = trace;
+    recordUsage({
+      requestId: front.id,
+      at: nowMs,
+      orgId: key.orgId,
+      groupId: key.groupId,
+      keyId: key.keyId,
+      secretId: key.secretId,
+      keyPrefix: key.prefix,
+      environment: key.environment,
+      method: e.method,
+      route: e.path,
+      status: response.status,
+      outcome: trace.refusal ?? (response.status >= 500 ? "error" : "accepted"),
+      latencyUs: Math.round((performance.now() - begun) * 1000),
+      credits: 0,
+      ip: front.ip,
+      country: front.country,
+      userAgent: front.userAgent,
+    });
+  }
+  return response;
+}
+
+function respond(c: Context<Bindings>, status: 200 | 201 | 202 | 503, body: object, headers: Record<string, string> = {}): Response {
+  return c.json(body, status, { "X-Request-Id": c.env.front.id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", ...headers });
+}
+
+function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, string> = {}): Response {
+  const error = toAppError(thrown);
+  const status = statusOf(error.type);
+  const { id } = c.env.front;
+  if (status >= 500) log(error.type === "internal_error" ? "error" : "warn", "request failed", { request_id: id, method: c.req.method, path: c.req.path, ...describe(error.cause ?? error) });
+  return c.json(toErrorBody(error, id, now()), status, {
+    "X-Request-Id": id,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    ...(error.retryAfterSeconds === null ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
+    ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+    ...headers,
+  });
+}

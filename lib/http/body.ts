@@ -1,0 +1,72 @@
+import type { z } from "zod";
+import { AppError } from "@/lib/errors";
+
+const MAX_BYTES = 256 * 1024;
+const MAX_DEPTH = 20;
+
+/** The JSON body, read up to 256 KB. Throws 415, 413 or 400. `optional`: no body at all reads as `{}`. */
+export async function readJson(request: Request, optional: boolean): Promise<unknown> {
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (declared > MAX_BYTES) throw tooLarge();
+  const text = await readText(request);
+  if (text === "" && optional) return {};
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type !== "application/json" && !type.endsWith("+json")) throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new AppError("invalid_request", text === "" ? "The body is empty; it must be a JSON object." : "The body is not valid JSON.");
+  }
+  if (tooDeep(value, 0)) throw new AppError("invalid_request", `The body is nested more than ${MAX_DEPTH} levels deep.`);
+  return value;
+}
+
+async function readText(request: Request): Promise<string> {
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > MAX_BYTES) {
+      void reader.cancel().catch(() => undefined);
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw new AppError("invalid_request", "The body is not valid UTF-8.");
+  }
+}
+
+function tooLarge(): AppError {
+  return new AppError("payload_too_large", `The body may have at most ${MAX_BYTES / 1024} KB.`);
+}
+
+function tooDeep(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth >= MAX_DEPTH || Object.values(value).some((part) => tooDeep(part, depth + 1));
+}
+
+/** What the schema makes of a value. Throws invalid_request with JSON path → message. */
+export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const details: Record<string, string> = {};
+  for (const issue of parsed.error.issues) {
+    if (issue.code === "unrecognized_keys") for (const key of issue.keys) details[[...issue.path, key].join(".")] = "is not a field of this call";
+    else details[issue.path.join(".") || "body"] ??= words(issue);
+  }
+  const said = Object.entries(details).map(([path, why]) => `${path} ${why}`);
+  throw new AppError("invalid_request", `The request is not valid: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `, and ${said.length - 3} more` : ""}.`, { details });
+}
+
+function words(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type" && issue.input === undefined) return "is needed";
+  return issue.message.replace(/^Invalid input: /, "is not valid: ");
+}

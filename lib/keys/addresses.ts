@@ -1,0 +1,109 @@
+import { isIP } from "node:net";
+
+/** Allowlists: IPv4 and IPv6 addresses and CIDR ranges, compared as numbers, IPv4-mapped IPv6 as IPv4. Pure. */
+
+interface Block {
+  family: 4 | 6;
+  first: bigint;
+  last: bigint;
+  bits: number;
+}
+
+/** The canonical form of one entry, or a sentence that says what is wrong with it (and the range that was probably meant). */
+export function normaliseEntry(entry: string): { ok: true; value: string } | { ok: false; why: string } {
+  const [text = "", bitsText, extra] = entry.trim().split("/");
+  const address = parseAddress(text);
+  if (address === null || extra !== undefined) return { ok: false, why: `"${entry}" is not an IPv4 or IPv6 address or range` };
+  const size = address.family === 4 ? 32 : 128;
+  if (bitsText === undefined) return { ok: true, value: format(address.family, address.value) };
+  if (!/^(0|[1-9]\d{0,2})$/.test(bitsText) || Number(bitsText) > size) return { ok: false, why: `a range of ${address.family === 4 ? "IPv4" : "IPv6"} ends in /0 to /${size}` };
+  const bits = Number(bitsText);
+  if (bits === 0) return { ok: false, why: "/0 admits every address; leave the list empty for that" };
+  const first = (address.value >> BigInt(size - bits)) << BigInt(size - bits);
+  if (first !== address.value) return { ok: false, why: `the range begins at ${format(address.family, first)}/${bits}` };
+  return { ok: true, value: bits === size ? format(address.family, first) : `${format(address.family, first)}/${bits}` };
+}
+
+/** Whether `ip` is on the list. An empty list admits everybody; an address we do not know is admitted by no list. */
+export function admits(list: readonly string[], ip: string | null): boolean {
+  if (list.length === 0) return true;
+  const address = ip === null ? null : parseAddress(ip);
+  if (address === null) return false;
+  return list.some((entry) => {
+    const block = toBlock(entry);
+    return block !== null && block.family === address.family && address.value >= block.first && address.value <= block.last;
+  });
+}
+
+/** Whether every entry of `inner` lies within `outer` (an empty `outer` holds everything, an empty `inner` only itself). */
+export function within(inner: readonly string[], outer: readonly string[]): boolean {
+  if (outer.length === 0) return true;
+  if (inner.length === 0) return false;
+  const blocks = outer.map(toBlock);
+  return inner.every((entry) => {
+    const block = toBlock(entry);
+    return block !== null && blocks.some((o) => o !== null && o.family === block.family && block.first >= o.first && block.last <= o.last);
+  });
+}
+
+/** The canonical text of an address (IPv6 compressed, IPv4-mapped as IPv4), or null when it is none. */
+export function canonicalAddress(text: string): string | null {
+  const address = parseAddress(text);
+  return address === null ? null : format(address.family, address.value);
+}
+
+/** What a per-address limit counts: an IPv4 address, or the /64 of an IPv6 one. */
+export function addressGroup(ip: string): string {
+  const address = parseAddress(ip);
+  if (address === null || address.family === 4) return ip;
+  return `${format(6, (address.value >> 64n) << 64n)}/64`;
+}
+
+function toBlock(entry: string): Block | null {
+  const [text = "", bitsText] = entry.split("/");
+  const address = parseAddress(text);
+  if (address === null) return null;
+  const size = address.family === 4 ? 32 : 128;
+  const bits = bitsText === undefined ? size : Number(bitsText);
+  const free = BigInt(size - bits);
+  const first = (address.value >> free) << free;
+  return { family: address.family, first, last: first + (1n << free) - 1n, bits };
+}
+
+function parseAddress(text: string): { family: 4 | 6; value: bigint } | null {
+  const family = isIP(text);
+  if (family === 0 || text.includes("%")) return null;
+  if (family === 4) return { family: 4, value: ipv4(text) };
+  const value = ipv6(text);
+  return value >> 32n === 0xffffn ? { family: 4, value: value & 0xffffffffn } : { family: 6, value };
+}
+
+function ipv4(text: string): bigint {
+  return text.split(".").reduce((sum, part) => (sum << 8n) + BigInt(part), 0n);
+}
+
+function ipv6(text: string): bigint {
+  const lastColon = text.lastIndexOf(":");
+  const dotted = text.includes(".") ? ipv4(text.slice(lastColon + 1)) : null;
+  const words = dotted === null ? text : `${text.slice(0, lastColon + 1)}${(dotted >> 16n).toString(16)}:${(dotted & 0xffffn).toString(16)}`;
+  const [head = "", tail] = words.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
+  return [...left, ...Array<string>(zeros).fill("0"), ...right].reduce((sum, word) => (sum << 16n) + BigInt(`0x${word}`), 0n);
+}
+
+/** RFC 5952: the longest run of zero words is compressed. */
+function format(family: 4 | 6, value: bigint): string {
+  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join(".");
+  const words = Array.from({ length: 8 }, (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16));
+  let best = { at: -1, length: 1 };
+  for (let at = 0; at < 8; at++) {
+    let length = 0;
+    while (words[at + length] === "0") length++;
+    if (length > best.length) best = { at, length };
+    at += length;
+  }
+  if (best.at === -1) return words.join(":");
+  return `${words.slice(0, best.at).join(":")}::${words.slice(best.at + best.length).join(":")}`;
+}

@@ -1,0 +1,265 @@
+import "server-only";
+import type { Actor, Can } from "@/lib/access/permissions";
+import { change, type Event } from "@/lib/audit/change";
+import { now } from "@/lib/clock";
+import { fromCursor, page } from "@/lib/cursor";
+import { db, type Prisma, type Tx } from "@/lib/db";
+import { env } from "@/lib/env";
+import { AppError, isAppError, notFound } from "@/lib/errors";
+import { isId, newId } from "@/lib/ids";
+import { normaliseEntry } from "@/lib/keys/addresses";
+import { inherit, type Powers } from "@/lib/keys/ceiling";
+import type { CreateKey, Key, KeyFilter, KeyStatus, NewKey, RevokeKey } from "@/lib/keys/schema";
+import { newSecret } from "@/lib/keys/secret";
+import type { List } from "@/lib/schema";
+import { activityOf } from "@/lib/usage/logs";
+import type { Activity } from "@/lib/usage/schema";
+
+const EXPIRING_DAYS = 14;
+const LIVE_SECRETS = { orderBy: { createdAt: "desc" }, take: 2 } as const;
+const WITH = { secrets: LIVE_SECRETS, owner: { select: { id: true, name: true } }, org: { select: { id: true, name: true } } } as const;
+type KeyRow = Prisma.KeyGetPayload<{ include: typeof WITH }>;
+
+/** The keys an actor may see (or, with "keys.revoke", end): every look-up of a key starts here. */
+function visible(actor: Can<"keys.read"> | Can<"keys.revoke">): Prisma.KeyWhereInput {
+  const where: Prisma.KeyWhereInput = { orgId: actor.orgId };
+  if (actor.type === "key" && actor.environment === "test") where.environment = "test";
+  if (actor.reach === "group") where.groupId = actor.groupId ?? "";
+  if (actor.reach === "own" && actor.type === "key") where.id = actor.id ?? "";
+  if (actor.reach === "own" && actor.type === "user") where.OR = [{ createdByType: "user", createdById: actor.id ?? "" }, { ownerId: actor.id ?? "" }];
+  return where;
+}
+
+async function find(actor: Can<"keys.read"> | Can<"keys.revoke">, id: string): Promise<KeyRow> {
+  const row = isId("key", id) ? await db.key.findFirst({ where: { AND: [visible(actor), { id }] }, include: WITH }) : null;
+  if (row === null) throw notFound();
+  return row;
+}
+
+export async function getKey(actor: Can<"keys.read">, id: string): Promise<Key> {
+  return toKey(await find(actor, id), now());
+}
+
+/** Newest first; filters by group, status, environment and text (in the name, or the start of the prefix). */
+export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promise<List<Key>> {
+  const at = now();
+  const list = [actor.orgId, "keys", query.group_id ?? "", query.status ?? "", query.environment ?? "", query.q ?? ""];
+  const mark = fromCursor(query.cursor, list);
+  const and: Prisma.KeyWhereInput[] = [visible(actor)];
+  if (query.group_id !== undefined) and.push({ groupId: query.group_id });
+  if (query.environment !== undefined) and.push({ environment: query.environment });
+  if (query.status !== undefined) and.push(withStatus(query.status, new Date(at)));
+  if (query.q) and.push({ OR: [{ name: { contains: query.q, mode: "insensitive" } }, { prefix: { startsWith: query.q } }] });
+  if (mark !== null) and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
+  const rows = await db.key.findMany({ where: { AND: and }, include: WITH, orderBy: [{ createdAt: "desc" }, { id: "desc" }], take: query.limit + 1 });
+  return page(rows, query.limit, list, (row) => toKey(row, at), (row) => [row.createdAt.toISOString(), row.id]);
+}
+
+/** Makes a key and gives back its secret, this once. Of a key's child, nothing goes beyond the parent (403, naming the part). */
+export async function createKey(actor: Can<"keys.create">, input: CreateKey): Promise<NewKey> {
+  return change(actor, async (tx) => {
+    const at = new Date(now());
+    const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
+    const parent = actor.type === "key" ? await tx.key.findUniqueOrThrow({ where: { id: actor.id ?? "" } }) : null;
+    const group = await groupFor(tx, actor, input.group_id);
+    const powers = powersOf(actor, input, parent === null ? null : toPowers(parent), org.scopes.length > 0 ? org.scopes : org.plan.scopes, at);
+    const notBefore = input.not_before ? new Date(input.not_before) : null;
+    if (notBefore !== null && powers.expiresAt !== null && notBefore >= powers.expiresAt) refuse({ not_before: "must be before expires_at" });
+
+    const { key, event } = await insertKey(tx, {
+      ...powers,
+      orgId: actor.orgId,
+      groupId: group.id,
+      name: input.name,
+      ownerId: ownerOf(actor, input, parent),
+      parentId: parent?.id ?? null,
+      createdBy: actor,
+      metadata: input.metadata ?? {},
+      notBefore,
+    });
+    return { result: key, events: [event] };
+  });
+}
+
+export interface KeyToInsert extends Powers {
+  orgId: string;
+  groupId: string;
+  name: string;
+  ownerId: string | null;
+  parentId: string | null;
+  createdBy: Pick<Actor, "type" | "id" | "name">;
+  metadata: Record<string, string>;
+  notBefore: Date | null;
+}
+
+/** The write alone: a key with its first secret, for changes that make a key among other things. */
+export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Promise<{ key: NewKey; event: Event }> {
+  const at = new Date(now());
+  const secret = newSecret(env().keyPrefixes[data.environment]);
+  const row = await tx.key.create({
+    data: {
+      ...data,
+      id: newId("key", at.getTime()),
+      createdByType: createdBy.type,
+      createdById: createdBy.id ?? createdBy.type,
+      createdByName: createdBy.name,
+      createdAt: at,
+      prefix: secret.prefix,
+      secrets: { create: { id: newId("sec", at.getTime()), hash: new Uint8Array(secret.hash), prefix: secret.prefix, createdAt: at } },
+    },
+    include: WITH,
+  });
+  const key = toKey(row, at.getTime());
+  return { key: { ...key, secret: secret.text }, event: { action: "api_key.create", target: targetOf(key), after: key } };
+}
+
+/** Ends a key for good. Ending it again changes nothing and answers the same. */
+export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
+  const seen = await find(actor, id);
+  if (seen.revokedAt !== null) return toKey(seen, now());
+  try {
+    return await change(actor, async (tx) => {
+      const at = new Date(now());
+      const ended = await tx.key.updateMany({ where: { id: seen.id, orgId: actor.orgId, revokedAt: null }, data: { revokedAt: at, revokedReason: input.reason ?? null } });
+      if (ended.count === 0) throw new AppError("conflict", "Somebody else revoked this key a moment ago.");
+      const key = toKey(await tx.key.findUniqueOrThrow({ where: { id: seen.id }, include: WITH }), at.getTime());
+      return { result: key, events: [{ action: "api_key.revoke", target: targetOf(key), before: toKey(seen, at.getTime()), after: key }] };
+    });
+  } catch (error) {
+    if (isAppError(error) && error.type === "conflict") return toKey(await find(actor, id), now());
+    throw error;
+  }
+}
+
+/** What the key did in the last 24 hours: who would notice if it were gone. */
+export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<Activity> {
+  const key = await find(actor, id);
+  return activityOf(actor.orgId, key.id, new Date(now() - 86_400_000));
+}
+
+/** Keys by status and in all, for headings and navigation. */
+export async function countKeys(actor: Can<"keys.read">): Promise<{ all: number; live: number; ended: number }> {
+  const at = new Date(now());
+  const ended: Prisma.KeyWhereInput = { OR: [{ revokedAt: { not: null } }, { expiresAt: { lte: at } }] };
+  const [all, gone] = await Promise.all([db.key.count({ where: visible(actor) }), db.key.count({ where: { AND: [visible(actor), ended] } })]);
+  return { all, live: all - gone, ended: gone };
+}
+
+async function groupFor(tx: Tx, actor: Can<"keys.create">, asked: string | undefined): Promise<{ id: string }> {
+  const open = { orgId: actor.orgId, archivedAt: null, ...(actor.reach === "group" ? { id: actor.groupId ?? "" } : {}) };
+  if (asked !== undefined) {
+    const group = await tx.group.findFirst({ where: { AND: [open, { id: asked }] } });
+    if (group === null) throw notFound();
+    return group;
+  }
+  if (actor.groupId !== null) return { id: actor.groupId };
+  const groups = await tx.group.findMany({ where: open, take: 2 });
+  if (groups.length === 0) refuse({ group_id: "create a group first: every key belongs to one" });
+  if (groups.length > 1) refuse({ group_id: "is needed: the organization has more than one group" });
+  return groups[0] as { id: string };
+}
+
+function powersOf(actor: Can<"keys.create">, input: CreateKey, parent: Powers | null, orgScopes: string[], at: Date): Powers {
+  const addresses = input.allowed_ips?.map((entry) => normaliseEntry(entry));
+  const wrong = Object.fromEntries((addresses ?? []).flatMap((entry, i) => (entry.ok ? [] : [[`allowed_ips.${i}`, entry.why]])));
+  if (Object.keys(wrong).length > 0) refuse(wrong);
+  const asked: Partial<Powers> = {
+    ...(input.environment === undefined ? {} : { environment: input.environment }),
+    ...(input.access === undefined ? {} : { access: input.access }),
+    ...(input.scopes === undefined ? {} : { scopes: [...new Set(input.scopes)] }),
+    ...(input.expires_at === undefined ? {} : { expiresAt: input.expires_at === null ? null : new Date(input.expires_at) }),
+    ...(input.rate_limit_rpm === undefined ? {} : { requestsPerMinute: input.rate_limit_rpm }),
+    ...(addresses === undefined ? {} : { allowedIps: [...new Set(addresses.flatMap((entry) => (entry.ok ? [entry.value] : [])))] }),
+  };
+  if (asked.expiresAt && asked.expiresAt <= at) refuse({ expires_at: "must be in the future" });
+  const foreign = asked.scopes?.filter((scope) => !orgScopes.includes(scope)) ?? [];
+  if (foreign.length > 0) beyond({ scopes: `the organization's plan does not have ${foreign.join(", ")}` });
+  const made = inherit(parent ?? ceilingOfPerson(actor, orgScopes), parent === null ? { access: "full", ...asked } : asked);
+  return made.ok ? made.powers : beyond(made.beyond);
+}
+
+/** A person may not make a key that does more than they may: what an admin key does takes an admin or owner. */
+function ceilingOfPerson(actor: Can<"keys.create">, orgScopes: string[]): Powers {
+  return { environment: "live", access: actor.role === "developer" ? "full" : "admin", scopes: orgScopes, expiresAt: null, requestsPerMinute: null, allowedIps: [] };
+}
+
+function toPowers(key: { environment: string; access: string; scopes: string[]; expiresAt: Date | null; requestsPerMinute: number | null; allowedIps: string[] }): Powers {
+  const { scopes, expiresAt, requestsPerMinute, allowedIps } = key;
+  return { environment: key.environment as Powers["environment"], access: key.access as Powers["access"], scopes, expiresAt, requestsPerMinute, allowedIps };
+}
+
+function ownerOf(actor: Can<"keys.create">, input: CreateKey, parent: { ownerId: string | null } | null): string | null {
+  if (actor.type === "user") return input.owner === "organization" ? null : actor.id;
+  if (input.owner === "organization") return null;
+  return parent?.ownerId ?? null;
+}
+
+function refuse(details: Record<string, string>): never {
+  throw new AppError("invalid_request", Object.entries(details).map(([path, why]) => `${path}: ${why}`).join("; "), { details });
+}
+
+function beyond(details: Record<string, string>): never {
+  throw new AppError("insufficient_scope", `The new key would be stronger than allowed. ${Object.entries(details).map(([path, why]) => `${path}: ${why}`).join("; ")}.`, { details });
+}
+
+const targetOf = (key: Key) => ({ type: "api_key", id: key.id, name: key.name });
+
+/** A key has the first status that holds: `is` of that one and `isNot` of those before it (null dates are spelled out for SQL). */
+function withStatus(status: KeyStatus, at: Date): Prisma.KeyWhereInput {
+  const soon = new Date(at.getTime() + EXPIRING_DAYS * 86_400_000);
+  const states: { name: KeyStatus; is: Prisma.KeyWhereInput; isNot: Prisma.KeyWhereInput }[] = [
+    { name: "revoked", is: { revokedAt: { not: null } }, isNot: { revokedAt: null } },
+    { name: "expired", is: { expiresAt: { lte: at } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] } },
+    { name: "paused", is: { pausedAt: { not: null } }, isNot: { pausedAt: null } },
+    { name: "scheduled", is: { notBefore: { gt: at } }, isNot: { OR: [{ notBefore: null }, { notBefore: { lte: at } }] } },
+    { name: "rotating", is: { secrets: { some: { endsAt: { gt: at } } } }, isNot: { secrets: { none: { endsAt: { gt: at } } } } },
+    { name: "expiring", is: { expiresAt: { lte: soon } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: soon } }] } },
+    { name: "active", is: {}, isNot: {} },
+  ];
+  const index = states.findIndex((state) => state.name === status);
+  return { AND: states.slice(0, index + 1).map((state, i) => (i === index ? state.is : state.isNot)) };
+}
+
+/** The view of a key: wire format, no secret, no hash. `at` in milliseconds decides its status. */
+export function toKey(row: KeyRow, at: number): Key {
+  const status = statusOf(row, at);
+  const old = row.secrets.find((secret) => secret.endsAt !== null && secret.endsAt.getTime() > at) ?? null;
+  return {
+    id: row.id,
+    object: "api_key",
+    name: row.name,
+    key_prefix: row.prefix,
+    environment: row.environment as Key["environment"],
+    group_id: row.groupId,
+    organization_id: row.orgId,
+    owner: row.owner === null ? { type: "organization", id: row.org.id, name: row.org.name } : { type: "member", id: row.owner.id, name: row.owner.name },
+    access: row.access as Key["access"],
+    scopes: row.scopes,
+    is_active: !["revoked", "expired", "paused", "scheduled"].includes(status),
+    status,
+    created_at: row.createdAt.toISOString(),
+    created_by: { type: row.createdByType, id: row.createdById, name: row.createdByName },
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    not_before: row.notBefore?.toISOString() ?? null,
+    last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    last_used_ip: row.lastUsedIp,
+    request_count: Number(row.requestCount),
+    rate_limit_rpm: row.requestsPerMinute,
+    allowed_ips: row.allowedIps,
+    metadata: row.metadata as Record<string, string>,
+    rotation: old?.endsAt ? { started_at: row.secrets[0]?.createdAt.toISOString() ?? old.createdAt.toISOString(), ends_at: old.endsAt.toISOString(), old_key_prefix: old.prefix, old_last_used_at: null } : null,
+    revoked_at: row.revokedAt?.toISOString() ?? null,
+    revoked_reason: row.revokedReason,
+  };
+}
+
+function statusOf(row: KeyRow, at: number): KeyStatus {
+  const past = (instant: Date | null) => instant !== null && instant.getTime() <= at;
+  if (row.revokedAt !== null) return "revoked";
+  if (past(row.expiresAt)) return "expired";
+  if (row.pausedAt !== null) return "paused";
+  if (row.notBefore !== null && row.notBefore.getTime() > at) return "scheduled";
+  if (row.secrets.some((secret) => secret.endsAt !== null && secret.endsAt.getTime() > at)) return "rotating";
+  if (row.expiresAt !== null && row.expiresAt.getTime() <= at + EXPIRING_DAYS * 86_400_000) return "expiring";
+  return "active";
+}

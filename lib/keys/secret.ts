@@ -1,0 +1,69 @@
+import { createHash, randomBytes } from "node:crypto";
+import { crc32 } from "node:zlib";
+
+/**
+ * The text of a key: `<prefix><32 body characters><6 checksum characters>`. Pure but for the randomness of `newSecret`.
+ * The checksum (base-62 CRC-32 of all before it) lets us, and scanners, refuse a typo without looking anything up.
+ */
+
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const BODY = 32;
+const CHECKSUM = 6;
+const SHOWN = 6;
+const TAIL = /^[0-9A-Za-z]{38}$/;
+
+export interface Secret {
+  /** The whole text, shown once and never stored. */
+  text: string;
+  /** SHA-256: the only thing stored. The body's 190 bits need no slow hash (ASVS 6.5.2). */
+  hash: Buffer;
+  /** The configured prefix and six characters of the body: safe to show. */
+  prefix: string;
+}
+
+/** A new secret under a configured prefix, from the operating system's CSPRNG. */
+export function newSecret(prefix: string): Secret {
+  return describeSecret(withChecksum(prefix + randomBody()), prefix);
+}
+
+function randomBody(): string {
+  let body = "";
+  while (body.length < BODY) {
+    for (const byte of randomBytes(48)) {
+      if (byte < 248 && body.length < BODY) body += ALPHABET[byte % 62]; // 248 = 4 × 62: no character is likelier
+    }
+  }
+  return body;
+}
+
+export function withChecksum(start: string): string {
+  let rest = crc32(start) >>> 0;
+  let sum = "";
+  for (let i = 0; i < CHECKSUM; i++) {
+    sum = ALPHABET[rest % 62] + sum;
+    rest = Math.floor(rest / 62);
+  }
+  return start + sum;
+}
+
+/** What `text` is, if its prefix, length, alphabet and checksum are right; null otherwise. No I/O. */
+export function parseSecret(text: string, prefixes: readonly string[]): Secret | null {
+  const prefix = text.slice(0, Math.max(0, text.length - BODY - CHECKSUM));
+  if (!prefixes.includes(prefix)) return null;
+  const tail = text.slice(prefix.length);
+  if (!TAIL.test(tail) || withChecksum(text.slice(0, -CHECKSUM)) !== text) return null;
+  return describeSecret(text, prefix);
+}
+
+function describeSecret(text: string, prefix: string): Secret {
+  return { text, hash: hashSecret(text), prefix: text.slice(0, prefix.length + SHOWN) };
+}
+
+export function hashSecret(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Whether `text` could be a key somebody put where it does not belong (a query string): an own prefix and a body's length of characters. */
+export function looksLikeSecret(text: string, prefixes: readonly string[]): boolean {
+  return prefixes.some((prefix) => text.startsWith(prefix) && text.length >= prefix.length + 20 && /^[0-9A-Za-z]+$/.test(text.slice(prefix.length)));
+}

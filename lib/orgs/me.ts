@@ -1,0 +1,57 @@
+import "server-only";
+import { authorize, type Can } from "@/lib/access/permissions";
+import { now } from "@/lib/clock";
+import { db } from "@/lib/db";
+import type { Caller } from "@/lib/endpoint";
+import { AppError } from "@/lib/errors";
+import { getKey } from "@/lib/keys/keys";
+import type { Credits, LimitsView, Me } from "@/lib/orgs/schema";
+import { creditsOf, toOrg } from "@/lib/orgs/orgs";
+
+/** What a caller may know of itself. */
+
+export async function getMe(actor: Can<"self.read">): Promise<Me> {
+  const [org, credits, key] = await Promise.all([
+    db.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } }),
+    creditsOf(actor.orgId),
+    actor.type === "key" ? getKey(authorize(actor, "keys.read"), actor.id ?? "") : null,
+  ]);
+  const personId = actor.type === "user" ? actor.id : key?.owner.type === "member" ? key.owner.id : null;
+  const person = personId === null ? null : await db.member.findUnique({ where: { orgId_userId: { orgId: actor.orgId, userId: personId } }, include: { user: { select: { id: true, email: true, name: true } } } });
+  const { id, client_id, name, slug, plan } = toOrg(org);
+  return {
+    user: {
+      user_id: person?.user.id ?? id,
+      email: person?.user.email ?? null,
+      name: person?.user.name ?? name,
+      credits_available: credits,
+      key_name: key?.name ?? null,
+      key_expires_at: key?.expires_at ?? null,
+      member_since: (person?.createdAt ?? org.createdAt).toISOString(),
+    },
+    organization: { id, client_id, name, slug, plan: plan.id },
+    key,
+  };
+}
+
+export async function getLimits(actor: Can<"limits.read">, caller: Caller): Promise<LimitsView> {
+  const key = await getKey(authorize(actor, "keys.read"), actor.id ?? "");
+  const limits = caller.key?.limits;
+  if (limits === undefined) throw new AppError("forbidden", "This call takes a key, not a session.");
+  const left = ({ limit, remaining, resetAt }: { limit: number; remaining: number; resetAt: number }) => ({ limit, remaining, reset: resetAt });
+  return {
+    rate_limit: { ...left(limits.rate), window_seconds: 60 },
+    quota: { ...left(limits.quota), period: new Date(now()).toISOString().slice(0, 7) },
+    credits: { available: await creditsOf(actor.orgId) },
+    expires_at: key.expires_at,
+    environment: key.environment,
+    access: key.access,
+    scopes: caller.key?.scopes ?? [],
+  };
+}
+
+export async function getCredits(actor: Can<"self.read">): Promise<Credits> {
+  const grants = await db.creditEntry.findMany({ where: { orgId: actor.orgId, kind: "grant" }, orderBy: { createdAt: "desc" }, take: 100 });
+  const purchases = grants.map((grant) => ({ id: grant.id, amount: grant.amount, reason: grant.reason, created_at: grant.createdAt.toISOString() }));
+  return { credits: { available: await creditsOf(actor.orgId), purchases } };
+}

@@ -1,0 +1,182 @@
+import "server-only";
+import { createHash, randomBytes } from "node:crypto";
+import type { Can, Role } from "@/lib/access/permissions";
+import { change, type Event } from "@/lib/audit/change";
+import { now } from "@/lib/clock";
+import { db, type Prisma, type Tx } from "@/lib/db";
+import { env } from "@/lib/env";
+import { AppError } from "@/lib/errors";
+import { insertGroup } from "@/lib/groups/groups";
+import { clientIdOf, newId } from "@/lib/ids";
+import { insertKey } from "@/lib/keys/keys";
+import { sendMail } from "@/lib/mail";
+import type { CreateInvite, CreateOrg, EnableAccess, EnabledAccess, Invite, Member, Org, OrgSummary } from "@/lib/orgs/schema";
+import type { List } from "@/lib/schema";
+
+const INVITE_DAYS = 7;
+type OrgRow = Prisma.OrgGetPayload<{ include: { plan: true } }>;
+
+export async function getOrg(actor: Can<"org.read">): Promise<Org> {
+  return toOrg(await db.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } }));
+}
+
+/** The organizations a person belongs to, by name. */
+export async function listOrgs(actor: Can<"account.manage">): Promise<OrgSummary[]> {
+  const rows = await db.member.findMany({ where: { userId: actor.id ?? "" }, include: { org: true }, orderBy: { org: { name: "asc" } } });
+  return rows.map(({ org, role }) => ({ id: org.id, name: org.name, slug: org.slug, role: role as Role, is_demo: org.isDemo }));
+}
+
+export async function createOrg(actor: Can<"orgs.create">, input: CreateOrg): Promise<Org> {
+  return change(actor, async (tx) => {
+    const { org, event } = await insertOrg(tx, { name: input.name, planId: "free" });
+    await tx.member.create({ data: { orgId: org.id, userId: actor.id ?? "", role: "owner" } });
+    return { result: toOrg(org), events: [event] };
+  });
+}
+
+/** The write alone: an organization on a plan with its first credits. The caller adds who owns it. */
+export async function insertOrg(tx: Tx, input: { name: string; planId: string; requestsPerMinute?: number; scopes?: string[]; isDemo?: boolean; createdAt?: Date }): Promise<{ org: OrgRow; event: Event }> {
+  const createdAt = input.createdAt ?? new Date(now());
+  const plan = await tx.plan.findUnique({ where: { id: input.planId } });
+  if (plan === null) throw new AppError("invalid_request", `There is no plan called ${input.planId}.`, { details: { tier: "is not a plan" } });
+  const org = await tx.org.create({
+    data: {
+      id: newId("org", createdAt.getTime()),
+      name: input.name,
+      slug: await freeSlug(tx, input.name),
+      planId: plan.id,
+      requestsPerMinute: input.requestsPerMinute ?? null,
+      scopes: input.scopes ?? [],
+      isDemo: input.isDemo ?? false,
+      createdAt,
+      ...(plan.firstCredits > 0 ? { credits: { create: { id: newId("crd", createdAt.getTime()), kind: "grant", amount: plan.firstCredits, reason: `first credits of the plan ${plan.name}`, createdAt } } } : {}),
+    },
+    include: { plan: true },
+  });
+  const view = toOrg(org);
+  return { org, event: { action: "organization.create", target: { type: "organization", id: org.id, name: org.name }, after: view, chain: org.id } };
+}
+
+async function freeSlug(tx: Tx, name: string): Promise<string> {
+  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+  const base = plain.length < 2 ? `org-${randomBytes(3).toString("hex")}` : plain;
+  const taken = await tx.org.findUnique({ where: { slug: base }, select: { id: true } });
+  return taken === null ? base : `${base}-${randomBytes(3).toString("hex")}`;
+}
+
+/** Credits left: the sum of the ledger. */
+export async function creditsOf(orgId: string): Promise<number> {
+  const sum = await db.creditEntry.aggregate({ where: { orgId }, _sum: { amount: true } });
+  return sum._sum.amount ?? 0;
+}
+
+export async function listMembers(actor: Can<"members.read">): Promise<List<Member>> {
+  const rows = await db.member.findMany({
+    where: { orgId: actor.orgId },
+    include: { user: { select: { id: true, name: true, email: true, sessions: { select: { lastSeenAt: true }, orderBy: { lastSeenAt: "desc" }, take: 1 }, _count: { select: { ownedKeys: { where: { orgId: actor.orgId, revokedAt: null } } } } } } },
+    orderBy: [{ createdAt: "asc" }],
+  });
+  const data = rows.map((row) => ({
+    user_id: row.user.id,
+    name: row.user.name,
+    email: row.user.email,
+    role: row.role as Role,
+    joined_at: row.createdAt.toISOString(),
+    key_count: row.user._count.ownedKeys,
+    last_seen_at: row.user.sessions[0]?.lastSeenAt.toISOString() ?? null,
+  }));
+  return { data, has_more: false, next_cursor: null };
+}
+
+/** Sends a link by which one e-mail address may join, valid for 7 days. An earlier link to the same address stops working. */
+export async function createInvite(actor: Can<"members.write">, input: CreateInvite): Promise<Invite> {
+  if (input.role === "owner" && actor.role !== "owner") throw new AppError("forbidden", "Only an owner can invite another owner.", { details: { role: "takes an owner" } });
+  const { token, invite, org } = await change(actor, async (tx) => {
+    const member = await tx.member.findFirst({ where: { orgId: actor.orgId, user: { email: input.email } } });
+    if (member !== null) throw new AppError("conflict", `${input.email} is a member already.`, { details: { email: "is a member already" } });
+    await tx.invite.deleteMany({ where: { orgId: actor.orgId, email: input.email, acceptedAt: null } });
+    const made = await insertInvite(tx, actor.orgId, input);
+    const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, select: { name: true } });
+    return { result: { ...made, org }, events: [{ action: "invite.create", target: { type: "invite", id: null, name: input.email }, after: made.invite }] };
+  });
+  await sendMail({
+    to: input.email,
+    subject: `${actor.name} invites you to ${org.name}`,
+    text: `${actor.name} invites you to the organization ${org.name} as ${input.role}.\n\nJoin here, until ${invite.expires_at.slice(0, 10)}:\n${env().publicUrl}/invites/${token}\n\nIf you did not expect this, ignore it: nothing happens.`,
+  });
+  return invite;
+}
+
+async function insertInvite(tx: Tx, orgId: string, input: { email: string; role: Role }): Promise<{ token: string; invite: Invite }> {
+  const token = randomBytes(32).toString("base64url");
+  const expiresAt = new Date(now() + INVITE_DAYS * 86_400_000);
+  await tx.invite.create({ data: { hash: hashToken(token), orgId, email: input.email, role: input.role, expiresAt } });
+  return { token, invite: { email: input.email, role: input.role, expires_at: expiresAt.toISOString() } };
+}
+
+export function hashToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+/**
+ * The operator gives somebody access: an organization, its group "Default" and an organization-owned key, shown once, and a mail
+ * with which the person claims the organization. The same e-mail again is 409 and names the client.
+ */
+export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAccess): Promise<EnabledAccess> {
+  const made = await change(actor, async (tx) => {
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`enable:${input.email}`}, 0))`; // two at once: the second sees the first
+    const earlier = await tx.invite.findFirst({ where: { email: input.email, role: "owner" }, orderBy: { createdAt: "asc" } });
+    if (earlier !== null) throw new AppError("conflict", `${input.email} has access already, as ${clientIdOf(earlier.orgId)}.`, { details: { client_id: clientIdOf(earlier.orgId) } });
+    const created = await insertOrg(tx, {
+      name: input.company,
+      planId: input.tier,
+      ...(input.rate_limit_rpm === undefined ? {} : { requestsPerMinute: input.rate_limit_rpm }),
+      ...(input.scopes === undefined ? {} : { scopes: input.scopes }),
+    });
+    const { org } = created;
+    const group = await insertGroup(tx, org.id, { name: "Default" });
+    const key = await insertKey(tx, {
+      orgId: org.id,
+      groupId: group.group.id,
+      name: "First key",
+      environment: "live",
+      access: input.access ?? "full",
+      scopes: input.scopes ?? org.plan.scopes,
+      expiresAt: null,
+      notBefore: null,
+      requestsPerMinute: null,
+      allowedIps: [],
+      ownerId: null,
+      parentId: null,
+      createdBy: actor,
+      metadata: {},
+    });
+    const invite = await insertInvite(tx, org.id, { email: input.email, role: "owner" });
+    const result = { org, key: key.key, token: invite.token };
+    return { result, events: [created.event, { ...group.event, chain: org.id }, { ...key.event, chain: org.id }] };
+  });
+  const { org, key, token } = made;
+  await sendMail({
+    to: input.email,
+    subject: `Your access to ${org.name} is ready`,
+    text: `Your organization ${org.name} has access on the plan ${org.plan.name}. Its first key begins with ${key.key_prefix}; the operator hands it to you.\n\nOpen the console and set a password, within ${INVITE_DAYS} days:\n${env().publicUrl}/invites/${token}`,
+  });
+  const view = toOrg(org);
+  return { client_id: view.client_id, api_key: key.secret, key_prefix: key.key_prefix, tier: org.planId, scopes: key.scopes, rate_limit_rpm: view.requests_per_minute };
+}
+
+export function toOrg(row: OrgRow): Org {
+  return {
+    id: row.id,
+    client_id: clientIdOf(row.id),
+    name: row.name,
+    slug: row.slug,
+    plan: { id: row.plan.id, name: row.plan.name },
+    requests_per_minute: row.requestsPerMinute ?? row.plan.requestsPerMinute,
+    requests_per_month: row.requestsPerMonth ?? row.plan.requestsPerMonth,
+    scopes: row.scopes.length > 0 ? row.scopes : row.plan.scopes,
+    is_demo: row.isDemo,
+    is_active: row.deactivatedAt === null,
+    created_at: row.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { accesses, roles } from "@/lib/access/permissions";
+import { Key, scopes } from "@/lib/keys/schema";
+import { PlainText } from "@/lib/schema";
+
+/** An e-mail address: one `@`, ASCII or punycode domain, compared in its normalised form. */
+export const Email = z
+  .string()
+  .transform((text) => text.normalize("NFKC").trim().toLowerCase())
+  .pipe(z.email("is not an e-mail address").max(254));
+
+export const Org = z.object({
+  id: z.string(),
+  client_id: z.string(),
+  name: z.string(),
+  slug: z.string(),
+  plan: z.object({ id: z.string(), name: z.string() }),
+  requests_per_minute: z.int(),
+  requests_per_month: z.int(),
+  scopes: z.array(z.string()),
+  is_demo: z.boolean(),
+  is_active: z.boolean(),
+  created_at: z.string(),
+});
+export type Org = z.output<typeof Org>;
+
+export const OrgSummary = z.object({ id: z.string(), name: z.string(), slug: z.string(), role: z.enum(roles), is_demo: z.boolean() });
+export type OrgSummary = z.output<typeof OrgSummary>;
+
+export const CreateOrg = z.strictObject({ name: PlainText(80) });
+export type CreateOrg = z.output<typeof CreateOrg>;
+
+export const Member = z.object({ user_id: z.string(), name: z.string(), email: z.string(), role: z.enum(roles), joined_at: z.string(), key_count: z.int(), last_seen_at: z.string().nullable() });
+export type Member = z.output<typeof Member>;
+export const MemberList = z.object({ data: z.array(Member), has_more: z.boolean(), next_cursor: z.string().nullable() });
+
+export const CreateInvite = z.strictObject({ email: Email, role: z.enum(roles, `must be one of ${roles.join(", ")}`) });
+export type CreateInvite = z.output<typeof CreateInvite>;
+export const Invite = z.object({ email: z.string(), role: z.enum(roles), expires_at: z.string() });
+export type Invite = z.output<typeof Invite>;
+
+export const tiers = ["free", "starter", "growth", "pro", "business", "enterprise"] as const;
+export const EnableAccess = z.strictObject({
+  email: Email,
+  company: PlainText(80),
+  tier: z.string().transform((t) => t.toLowerCase()).pipe(z.enum(tiers, `must be one of ${tiers.join(", ")}`)),
+  rate_limit_rpm: z.int("must be a whole number").min(1).max(1_000_000).optional(),
+  scopes: z.array(z.enum(scopes, "is not a scope")).min(1).optional(),
+  access: z.enum(accesses, `must be one of ${accesses.join(", ")}`).optional(),
+});
+export type EnableAccess = z.output<typeof EnableAccess>;
+export const EnabledAccess = z.object({ client_id: z.string(), api_key: z.string(), key_prefix: z.string(), tier: z.string(), scopes: z.array(z.string()), rate_limit_rpm: z.int() });
+export type EnabledAccess = z.output<typeof EnabledAccess>;
+
+export const Me = z.object({
+  user: z.object({
+    user_id: z.string(),
+    email: z.string().nullable(),
+    name: z.string(),
+    credits_available: z.int(),
+    key_name: z.string().nullable(),
+    key_expires_at: z.string().nullable(),
+    member_since: z.string(),
+  }),
+  organization: z.object({ id: z.string(), client_id: z.string(), name: z.string(), slug: z.string(), plan: z.string() }),
+  key: Key.nullable(),
+});
+export type Me = z.output<typeof Me>;
+
+const Left = { limit: z.int(), remaining: z.int(), reset: z.int() };
+export const LimitsView = z.object({
+  rate_limit: z.object({ ...Left, window_seconds: z.int() }),
+  quota: z.object({ ...Left, period: z.string() }),
+  credits: z.object({ available: z.int() }),
+  expires_at: z.string().nullable(),
+  environment: z.string(),
+  access: z.string(),
+  scopes: z.array(z.string()),
+});
+export type LimitsView = z.output<typeof LimitsView>;
+
+export const Credits = z.object({
+  credits: z.object({ available: z.int(), purchases: z.array(z.object({ id: z.string(), amount: z.int(), reason: z.string(), created_at: z.string() })) }),
+});
+export type Credits = z.output<typeof Credits>;

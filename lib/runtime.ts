@@ -1,0 +1,17 @@
+/**
+ * One value per process. Next bundles a second copy of `lib`, so module variables exist twice;
+ * pools, stores and buffers live here instead, on a key both copies share.
+ */
+const registry: Map<string, unknown> = ((globalThis as Record<symbol, unknown>)[Symbol.for("latchkey.runtime")] ??= new Map()) as Map<string, unknown>;
+
+/** The process-wide value called `name`, created at first use. Callers of one name must agree on its type. */
+export function once<T>(name: string, create: () => T): T {
+  if (!registry.has(name)) registry.set(name, create());
+  return registry.get(name) as T;
+}
+
+/** Puts a value in place before anyone asks for it (the server at start, a test in its set-up). */
+export function provide<T>(name: string, value: T): T {
+  registry.set(name, value);
+  return value;
+}

@@ -1,0 +1,207 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join, resolve } from "node:path";
+import { getRequestListener } from "@hono/node-server";
+import next from "next";
+import { loadCountries } from "@/lib/country";
+import { db, disconnect, writer } from "@/lib/db";
+import { startEmbedded } from "@/lib/embedded";
+import { ConfigError, type Env, parseEnv, provideEnv, secretCheck } from "@/lib/env";
+import { API_PATHS, handle } from "@/lib/http/app";
+import { type Front, receive } from "@/lib/http/front";
+import { describe, log } from "@/lib/log";
+import { connectionProblem, migrate } from "@/lib/migrations";
+import { flushUsage, startDraining } from "@/lib/usage/record";
+
+/**
+ * The front that always runs: starts the database, migrates, serves the public API straight on Node's HTTP and the console through
+ * Next, does the background work, and drains on SIGTERM. What Next cannot know (the socket's address) or say (a nonce) is added here.
+ */
+
+const ROOT = process.cwd();
+const DRAIN_SECONDS = 20;
+const dev = process.env.NODE_ENV !== "production";
+// Tests run the public API's specification through Next's route handlers too.
+const apiThroughNext = process.env.LATCHKEY_TEST_MOUNT === "next";
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+async function main(): Promise<void> {
+  const env = provideEnv(parseEnv(process.env));
+  let serve: Handler = (_, response) => response.writeHead(503, { "Retry-After": "2", "Content-Type": "text/plain" }).end("Latchkey is starting.\n");
+  // First of all, so that a taken port is said before anything is started.
+  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => serve(request, response));
+  await listen(server, env);
+  const stops: (() => Promise<unknown>)[] = [];
+  let stopping = false;
+  const stop = async (code: number): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    await drain(server);
+    for (const each of stops.reverse()) await each().catch((error: unknown) => log("warn", "stopping went wrong", describe(error)));
+    process.exit(code);
+  };
+  process.on("SIGTERM", () => void stop(0));
+  process.on("SIGINT", () => void stop(0));
+  process.on("unhandledRejection", (error) => log("error", "a promise was rejected and nobody asked", describe(error)));
+  try {
+    await openDatabase(env, stops);
+    await checkSecret();
+    await loadCountries(ROOT);
+    startDraining();
+    stops.push(() => disconnect(), () => flushUsage());
+    process.env.NEXTAUTH_URL = env.publicUrl;
+    process.env.NEXT_TELEMETRY_DISABLED = "1";
+    const app = next({ dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: server });
+    await app.prepare();
+    serve = handler(env, app.getRequestHandler() as Handler);
+    if (dev) server.on("upgrade", app.getUpgradeHandler());
+    else server.on("upgrade", (_, socket) => socket.destroy());
+    await greet(env);
+  } catch (error) {
+    complain(error);
+    await stop(1);
+  }
+}
+
+function listen(server: Server, env: Env): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const words: Record<string, string> = {
+        EADDRINUSE: `Port ${env.port} is taken by another program. Stop that one, or choose another: PORT=${env.port + 1} npm start`,
+        EACCES: `Port ${env.port} may not be used by this user. Choose one above 1023: PORT=3000 npm start`,
+        EADDRNOTAVAIL: `HOST=${env.host} is not an address of this machine.`,
+        ENOTFOUND: `HOST=${env.host} is not an address of this machine.`,
+      };
+      fail(new ConfigError(words[error.code ?? ""] ?? `The server cannot listen on ${env.host}:${env.port}: ${error.message}`));
+    });
+    server.listen(env.port, env.host, done);
+  });
+}
+
+/** Embedded, unless DATABASE_URL says otherwise; then migrated to this code's schema. */
+async function openDatabase(env: Env, stops: (() => Promise<unknown>)[]): Promise<void> {
+  const say = (line: string) => process.stdout.write(`  ${line}\n`);
+  const secret = env.secret ?? (await storedSecret(env.dataDir));
+  const migrationsDir = join(ROOT, "prisma/migrations");
+  if (env.databaseUrl === null) {
+    const embedded = await startEmbedded({ dataDir: resolve(env.dataDir), log: say });
+    stops.push(() => embedded.stop());
+    await migrate({ ownerUrl: embedded.ownerUrl, appRole: new URL(embedded.appUrl).username, migrationsDir, log: say });
+    provideEnv({ ...env, secret, databaseUrl: embedded.appUrl, databaseOwnerUrl: embedded.ownerUrl });
+    return;
+  }
+  const ownerUrl = env.databaseOwnerUrl ?? env.databaseUrl;
+  const appRole = decodeURIComponent(new URL(env.databaseUrl).username);
+  await migrate({ ownerUrl, ...(ownerUrl === env.databaseUrl ? {} : { appRole }), migrationsDir, log: say });
+  provideEnv({ ...env, secret });
+  try {
+    await db.deployment.findFirst();
+  } catch (error) {
+    throw new ConfigError(connectionProblem(error, env.databaseUrl));
+  }
+}
+
+/** The secret of a deployment that was given none: made once, kept beside the data. */
+async function storedSecret(dataDir: string): Promise<string> {
+  const file = join(dataDir, "secret");
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o711 });
+    const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? null : Promise.reject(error)));
+    if (kept !== null && kept.trim().length >= 32) return kept.trim();
+    const made = randomBytes(32).toString("hex");
+    await writeFile(file, `${made}\n`, { mode: 0o600, flag: kept === null ? "wx" : "w" });
+    const handle = await open(file);
+    await handle.sync();
+    await handle.close();
+    return made;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOSPC") throw new ConfigError(`The disk is full: nothing can be written to ${resolve(dataDir)}.`);
+    throw new ConfigError(`The data directory ${resolve(dataDir)} cannot be written to (${code}). Give this user the right to, or choose another: DATA_DIR=… npm start`);
+  }
+}
+
+/** Every node of a deployment must hold the same secret: sessions and cursors of one would be noise to another. */
+async function checkSecret(): Promise<void> {
+  const check = secretCheck();
+  await writer().deployment.createMany({ data: [{ id: "latchkey", secretCheck: check }], skipDuplicates: true });
+  const row = await db.deployment.findUniqueOrThrow({ where: { id: "latchkey" } });
+  if (row.secretCheck !== check) throw new ConfigError("LATCHKEY_SECRET is not the one this database was set up with. Start with the secret of the first start (DATA_DIR/secret, or your own LATCHKEY_SECRET).");
+}
+
+function handler(env: Env, pages: Handler): Handler {
+  const fronts = new WeakMap<IncomingMessage, Front>();
+  const api = getRequestListener((request, bindings) => handle(request, fronts.get((bindings as { incoming: IncomingMessage }).incoming) as Front), { overrideGlobalObjects: false });
+  return (request, response) => {
+    const url = request.url ?? "";
+    if (!url.startsWith("/") || request.method === "TRACE" || request.method === "CONNECT") return void response.writeHead(url.startsWith("/") ? 405 : 400, { Connection: "close" }).end();
+    const front = receive(request, env.trustedProxies);
+    const path = url.split("?", 1)[0] as string;
+    if (API_PATHS.test(path) && !apiThroughNext) {
+      fronts.set(request, front);
+      void api(request, response);
+      return;
+    }
+    if (!API_PATHS.test(path)) dressPage(request, response, front, env);
+    pages(request, response);
+  };
+}
+
+/** Headers of every page; Next puts the policy's nonce on its own scripts when it finds it on the request. */
+function dressPage(request: IncomingMessage, response: ServerResponse, front: Front, env: Env): void {
+  const policy = [
+    "default-src 'self'",
+    `script-src 'self' 'nonce-${front.nonce}' 'strict-dynamic'${dev ? " 'unsafe-eval'" : ""}`,
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self'",
+    `connect-src 'self'${dev ? " ws:" : ""}`,
+    "object-src 'none'",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  request.headers["content-security-policy"] = policy;
+  const headers: Record<string, string> = {
+    "Content-Security-Policy": policy,
+    "X-Request-Id": front.id,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    ...(env.publicUrl.startsWith("https:") ? { "Strict-Transport-Security": "max-age=31536000; includeSubDomains" } : {}),
+  };
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+}
+
+/** Takes no new connection, lets what runs finish, and cuts what is left after 20 s. */
+function drain(server: Server): Promise<void> {
+  return new Promise((done) => {
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000);
+    server.close(() => {
+      clearTimeout(cut);
+      done();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+async function greet(env: Env): Promise<void> {
+  const people = await db.user.count();
+  const how = people > 0 ? "with your e-mail and password" : env.signUp === "open" ? "open the console and create the first account" : "by an invitation";
+  const lines = [`Console   ${env.publicUrl}`, `Sign in   ${how}`, `API       ${env.publicUrl}/v1   docs: ${env.publicUrl}/docs`, `Data      ${env.databaseUrl === null ? resolve(env.dataDir) : "the database of DATABASE_URL"}`];
+  process.stdout.write(`\n  Latchkey is ready.\n\n${lines.map((line) => `  ${line}\n`).join("")}\n  Stop it with Ctrl-C.\n\n`);
+}
+
+function complain(error: unknown): void {
+  const known = error instanceof ConfigError || (error instanceof Error && !("code" in error) && error.constructor === Error);
+  process.stderr.write(`\nLatchkey cannot start.\n${known ? (error as Error).message : describe(error).error}\n`);
+  if (!known) log("debug", "start failed", describe(error));
+}
+
+main().catch((error: unknown) => {
+  complain(error);
+  process.exit(1);
+});
