@@ -154,28 +154,37 @@ let current;
 /** Ends the tool in progress: for whoever is told to stop meanwhile. */
 export const stopTool = () => current?.kill("SIGTERM");
 
-/** Runs a program with its output in .build/<name>.log. Resolves with the output, or throws a Failure that holds the end of it. */
+/** Runs a program. Resolves with its output, or throws a Failure that holds the end of it; all of it is then in .build/<name>.log. */
 export function tool(name, [command, ...args], { env = {}, sentence } = {}) {
-  const file = at(".build", `${name}.log`);
-  const log = writable(() => {
-    fs.mkdirSync(at(".build"), { recursive: true });
-    return fs.openSync(file, "w");
-  });
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
       env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CHECKPOINT_DISABLE: "1", PRISMA_HIDE_UPDATE_MESSAGE: "1", FORCE_COLOR: "0", NO_COLOR: "1", ...env },
-      stdio: ["ignore", log, log],
+      stdio: ["ignore", "pipe", "pipe"],
       shell: command.endsWith(".cmd"),
     });
     current = child;
+    // Kept in memory until the end: on a full disk a log file would miss just the line that says so.
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        output += text;
+      });
+    }
     child.on("error", (error) => reject(new Failure(`${command} could not be started (${error.message}).`)));
     child.on("close", (code, signal) => {
       current = undefined;
-      fs.closeSync(log);
-      const output = fs.readFileSync(file, "utf8");
+      const log = at(".build", `${name}.log`);
+      let kept = "";
+      try {
+        fs.mkdirSync(path.dirname(log), { recursive: true });
+        fs.writeFileSync(log, output);
+        kept = `; all of its output is in ${path.relative(root, log)}`;
+      } catch {
+        // The failure below matters more than its log.
+      }
       if (code === 0) return resolve(output);
-      reject(explain(output, sentence ?? `${SENTENCES[name] ?? name} failed (${signal ?? `exit code ${code}`}); all of its output is in ${path.relative(root, file)}.`));
+      reject(explain(output, sentence ?? `${SENTENCES[name] ?? name} failed (${signal ?? `exit code ${code}`})${kept}.`));
     });
   });
 }
@@ -199,7 +208,7 @@ function writable(work) {
   try {
     return work();
   } catch (error) {
-    throw explain(`${error.code ?? ""} ${error.message}`, error.message);
+    throw new Failure(explain(error.message, error.message).message);
   }
 }
 

@@ -102,7 +102,7 @@ function Plot({ points, interval, summary, unfinished, height }: PlotProps) {
   const axis = 10 + 6.6 * Math.max(...levels.map((level) => formatCompact(level).length));
   const lastOpen = points.at(-1);
   const open = lastOpen && unfinished(lastOpen) ? lastOpen.start : undefined;
-  const ticks = ticksFor(points, interval, Math.max(3, Math.min(10, Math.floor((width - axis) / 84))), open !== undefined);
+  const ticks = ticksFor(points, interval, Math.max(3, Math.min(10, Math.floor((width - axis) / 68))), open !== undefined);
   const shape = (outcome: Outcome) => (props: BarShapeProps) => <Segment {...props} outcome={outcome} id={id} open={unfinished(props.payload as OutcomePoint)} />;
 
   return (
@@ -261,7 +261,7 @@ function PointTable({ points, interval, unfinished }: Pick<PlotProps, "points" |
           {sorted.map((point) => (
             <Tr key={point.start}>
               <Td className="tabular-nums">
-                {spanLabel(point, interval)}
+                {interval === "1d" ? formatDate(new Date(point.start), zoneOf(point.start, interval)) : spanLabel(point, interval)}
                 {unfinished(point) && <span className="text-fg-3"> so far</span>}
               </Td>
               {outcomes.map((outcome) => (

@@ -121,7 +121,7 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
         <div className="grid min-h-dvh grid-cols-[minmax(0,1fr)] md:grid-cols-[57px_minmax(0,1fr)] lg:grid-cols-[var(--sidebar)_minmax(0,1fr)]">
           <a
             href="#main"
-            className="floating fixed top-2 left-2 z-50 -translate-y-16 rounded-md px-3 py-2 font-medium focus-visible:translate-y-0"
+            className="sr-only focus-visible:not-sr-only focus-visible:floating focus-visible:fixed! focus-visible:top-2 focus-visible:left-2 focus-visible:z-50 focus-visible:px-3! focus-visible:py-2! focus-visible:font-medium"
           >
             Skip to content
           </a>

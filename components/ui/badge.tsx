@@ -4,13 +4,13 @@ import type { ReactNode } from "react";
 
 export type BadgeTone = "ok" | "info" | "warn" | "bad" | "quiet" | "brass";
 
-const looks: Record<BadgeTone, { look: string; icon: ReactNode }> = {
-  ok: { look: "bg-ok-soft text-ok-text shadow-[inset_0_0_0_1px_var(--ok-line)]", icon: <CircleCheck /> },
-  info: { look: "bg-accent-soft text-accent-text shadow-[inset_0_0_0_1px_var(--accent-line)]", icon: <RotateCw /> },
-  warn: { look: "bg-warn-soft text-warn-text shadow-[inset_0_0_0_1px_var(--warn-line)]", icon: <TriangleAlert /> },
-  bad: { look: "bg-bad-soft text-bad-text shadow-[inset_0_0_0_1px_var(--bad-line)]", icon: <CircleAlert /> },
-  quiet: { look: "bg-sunken text-fg-2 shadow-[inset_0_0_0_1px_var(--line)]", icon: <Clock /> },
-  brass: { look: "bg-brass-soft text-brass-text shadow-[inset_0_0_0_1px_var(--brass-line)]", icon: <KeyRound /> },
+const looks: Record<BadgeTone, { text: string; ground: string; icon: ReactNode }> = {
+  ok: { text: "text-ok-text", ground: "bg-ok-soft shadow-[inset_0_0_0_1px_var(--ok-line)]", icon: <CircleCheck /> },
+  info: { text: "text-accent-text", ground: "bg-accent-soft shadow-[inset_0_0_0_1px_var(--accent-line)]", icon: <RotateCw /> },
+  warn: { text: "text-warn-text", ground: "bg-warn-soft shadow-[inset_0_0_0_1px_var(--warn-line)]", icon: <TriangleAlert /> },
+  bad: { text: "text-bad-text", ground: "bg-bad-soft shadow-[inset_0_0_0_1px_var(--bad-line)]", icon: <CircleAlert /> },
+  quiet: { text: "text-fg-2", ground: "bg-sunken shadow-[inset_0_0_0_1px_var(--line)]", icon: <Clock /> },
+  brass: { text: "text-brass-text", ground: "bg-brass-soft shadow-[inset_0_0_0_1px_var(--brass-line)]", icon: <KeyRound /> },
 };
 
 type BadgeProps = {
@@ -29,8 +29,8 @@ export function Badge({ tone, icon, bare = false, className, children }: BadgePr
     <span
       className={clsx(
         "inline-flex h-5 flex-none items-center gap-[5px] whitespace-nowrap rounded-sm text-sm font-medium [&_svg]:size-3 [&_svg]:stroke-[2.4]",
-        looks[tone].look,
-        bare ? "bg-transparent shadow-none" : "pr-[7px] pl-[5px]",
+        looks[tone].text,
+        !bare && [looks[tone].ground, "pr-[7px] pl-[5px]"],
         className,
       )}
     >

@@ -19,7 +19,7 @@ export function Checkbox({ label, help, mixed = false, className, ...props }: Ch
   }, [mixed]);
   return (
     // The padding is the target; the negative margin keeps it out of the layout.
-    <label className={clsx("relative z-1 inline-flex items-start gap-2", label ? "py-1.5" : "-m-2 p-2", className)}>
+    <label className={clsx("relative z-1 inline-flex items-start align-middle gap-2", label ? "py-1.5" : "-m-2 p-2", className)}>
       <span className={clsx("relative flex size-4 flex-none items-center justify-center", label && "mt-0.5")}>
         <input
           ref={input}

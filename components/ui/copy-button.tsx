@@ -41,7 +41,7 @@ export function CopyButton({ text, label, children, variant = "ghost", size = "x
         <Button variant={variant} size={size} icon={shown} label={said || label} onClick={copy} />
       ) : (
         <Button variant={variant} size={size} icon={shown} onClick={copy} className="w-full">
-          <span className="grid">
+          <span className="grid place-items-center">
             <span className={state === "ready" ? "[grid-area:1/1]" : "invisible [grid-area:1/1]"}>{children}</span>
             <span className={state === "ready" ? "invisible [grid-area:1/1]" : "[grid-area:1/1]"}>
               {said || "Copied"}

@@ -3,7 +3,7 @@
 import clsx from "clsx";
 import { Dialog as Radix } from "radix-ui";
 import type { FormEvent, ReactNode } from "react";
-import { useReturnFocus } from "./overlay";
+import { keepOpenForToasts, useReturnFocus } from "./overlay";
 
 export type DialogProps = {
   open: boolean;
@@ -49,6 +49,7 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
             target.focus();
           }}
           onCloseAutoFocus={focus.giveBack}
+          onInteractOutside={keepOpenForToasts}
           className={clsx(
             "enter-rise fixed z-40 flex flex-col text-fg focus-visible:outline-none",
             "floating rounded-xl shadow-dialog md:inset-x-6 md:top-1/2 md:mx-auto md:max-h-[calc(100dvh-48px)] md:[transform:translateY(-50%)]",

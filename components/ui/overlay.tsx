@@ -22,6 +22,11 @@ export function useReturnFocus() {
   };
 }
 
+/** A press on a toast is not a press outside of the dialog. */
+export function keepOpenForToasts(event: Event & { target: EventTarget | null }): void {
+  if (event.target instanceof Element && event.target.closest("[data-sonner-toaster]")) event.preventDefault();
+}
+
 // What was opened from a menu returns to the button of that menu: the item itself is gone by then.
 function openerOf(element: Element | null): HTMLElement | null {
   const menu = element?.closest("[role=menu]");

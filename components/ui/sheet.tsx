@@ -7,7 +7,7 @@ import { type ReactNode, useEffect, useId } from "react";
 import { Button } from "./button";
 import { CopyButton } from "./copy-button";
 import { useMedia } from "./media";
-import { useReturnFocus } from "./overlay";
+import { keepOpenForToasts, useReturnFocus } from "./overlay";
 
 type SheetProps = {
   open: boolean;
@@ -41,6 +41,7 @@ export function Sheet({ open, onOpenChange, title, eyebrow, side = "right", acti
             event.currentTarget.focus();
           }}
           onCloseAutoFocus={focus.giveBack}
+          onInteractOutside={keepOpenForToasts}
           className={clsx(
             "fixed inset-y-0 z-40 flex w-full flex-col bg-surface text-fg shadow-dialog focus-visible:outline-none md:max-w-[420px]",
             side === "right" ? "enter-right right-0" : "enter-left left-0 max-w-[288px]",
@@ -62,6 +63,7 @@ export function Sheet({ open, onOpenChange, title, eyebrow, side = "right", acti
           )}
           <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain">{children}</div>
           {footer && <footer className="flex flex-none items-center justify-end gap-2 border-t border-line px-6 py-3 max-md:px-4">{footer}</footer>}
+          {bare && <Radix.Close className="sr-only focus-visible:not-sr-only">Close</Radix.Close>}
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

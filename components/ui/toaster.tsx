@@ -5,10 +5,24 @@ import type { ReactNode } from "react";
 import { Toaster as Sonner, toast } from "sonner";
 import { Button } from "./button";
 import { CopyButton } from "./copy-button";
+import { useMedia } from "./media";
 
-/** Mounted once, by Providers. */
+/** Mounted once, by Providers. On a phone at the top: the foot belongs to sheets and the bulk bar. */
 export function Toaster() {
-  return <Sonner position="bottom-right" duration={6000} gap={8} visibleToasts={4} containerAriaLabel="Notifications" toastOptions={{ unstyled: true }} />;
+  const phone = useMedia("(max-width: 47.99rem)");
+  return (
+    <Sonner
+      position={phone ? "top-center" : "bottom-right"}
+      mobileOffset={{ top: "calc(var(--header) + 8px)", left: 8, right: 8 }}
+      duration={6000}
+      gap={8}
+      expand
+      visibleToasts={4}
+      containerAriaLabel="Notifications"
+      toastOptions={{ unstyled: true }}
+      className="pointer-events-auto"
+    />
+  );
 }
 
 type Way = { label: string; onClick: () => void };

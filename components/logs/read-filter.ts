@@ -1,0 +1,12 @@
+import type { z } from "zod";
+
+type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** The filter that an address holds. What is not valid there is left out: an old link shows a list, not a fault. */
+export function readFilter<T extends z.ZodObject>(schema: T, params: Record<string, string | string[] | undefined>): Given<z.output<T>> {
+  const found = Object.entries(schema.shape).flatMap(([name, field]) => {
+    const text = [params[name]].flat()[0];
+    return text && (field as z.ZodType).safeParse(text).success ? [[name, text] as const] : [];
+  });
+  return schema.parse(Object.fromEntries(found)) as Given<z.output<T>>;
+}
