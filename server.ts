@@ -1,17 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import next from "next";
 import { loadCountries } from "@/lib/country";
-import { db, disconnect, writer } from "@/lib/db";
-import { startEmbedded } from "@/lib/embedded";
-import { ConfigError, type Env, parseEnv, provideEnv, secretCheck } from "@/lib/env";
+import { db } from "@/lib/db";
+import { openDeployment } from "@/lib/deployment";
+import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { API_PATHS, handle } from "@/lib/http/app";
 import { type Front, receive } from "@/lib/http/front";
 import { describe, log } from "@/lib/log";
-import { connectionProblem, migrate } from "@/lib/migrations";
 import { flushUsage, startDraining } from "@/lib/usage/record";
 
 /**
@@ -46,11 +43,10 @@ async function main(): Promise<void> {
   process.on("SIGINT", () => void stop(0));
   process.on("unhandledRejection", (error) => log("error", "a promise was rejected and nobody asked", describe(error)));
   try {
-    await openDatabase(env, stops);
-    await checkSecret();
+    stops.push(await openDeployment(env, (line) => process.stdout.write(`  ${line}\n`)));
     await loadCountries(ROOT);
     startDraining();
-    stops.push(() => disconnect(), () => flushUsage());
+    stops.push(() => flushUsage());
     process.env.NEXTAUTH_URL = env.publicUrl;
     process.env.NEXT_TELEMETRY_DISABLED = "1";
     const app = next({ dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: server });
@@ -78,57 +74,6 @@ function listen(server: Server, env: Env): Promise<void> {
     });
     server.listen(env.port, env.host, done);
   });
-}
-
-/** Embedded, unless DATABASE_URL says otherwise; then migrated to this code's schema. */
-async function openDatabase(env: Env, stops: (() => Promise<unknown>)[]): Promise<void> {
-  const say = (line: string) => process.stdout.write(`  ${line}\n`);
-  const secret = env.secret ?? (await storedSecret(env.dataDir));
-  const migrationsDir = join(ROOT, "prisma/migrations");
-  if (env.databaseUrl === null) {
-    const embedded = await startEmbedded({ dataDir: resolve(env.dataDir), log: say });
-    stops.push(() => embedded.stop());
-    await migrate({ ownerUrl: embedded.ownerUrl, appRole: new URL(embedded.appUrl).username, migrationsDir, log: say });
-    provideEnv({ ...env, secret, databaseUrl: embedded.appUrl, databaseOwnerUrl: embedded.ownerUrl });
-    return;
-  }
-  const ownerUrl = env.databaseOwnerUrl ?? env.databaseUrl;
-  const appRole = decodeURIComponent(new URL(env.databaseUrl).username);
-  await migrate({ ownerUrl, ...(ownerUrl === env.databaseUrl ? {} : { appRole }), migrationsDir, log: say });
-  provideEnv({ ...env, secret });
-  try {
-    await db.deployment.findFirst();
-  } catch (error) {
-    throw new ConfigError(connectionProblem(error, env.databaseUrl));
-  }
-}
-
-/** The secret of a deployment that was given none: made once, kept beside the data. */
-async function storedSecret(dataDir: string): Promise<string> {
-  const file = join(dataDir, "secret");
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o711 });
-    const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? null : Promise.reject(error)));
-    if (kept !== null && kept.trim().length >= 32) return kept.trim();
-    const made = randomBytes(32).toString("hex");
-    await writeFile(file, `${made}\n`, { mode: 0o600, flag: kept === null ? "wx" : "w" });
-    const handle = await open(file);
-    await handle.sync();
-    await handle.close();
-    return made;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOSPC") throw new ConfigError(`The disk is full: nothing can be written to ${resolve(dataDir)}.`);
-    throw new ConfigError(`The data directory ${resolve(dataDir)} cannot be written to (${code}). Give this user the right to, or choose another: DATA_DIR=… npm start`);
-  }
-}
-
-/** Every node of a deployment must hold the same secret: sessions and cursors of one would be noise to another. */
-async function checkSecret(): Promise<void> {
-  const check = secretCheck();
-  await writer().deployment.createMany({ data: [{ id: "latchkey", secretCheck: check }], skipDuplicates: true });
-  const row = await db.deployment.findUniqueOrThrow({ where: { id: "latchkey" } });
-  if (row.secretCheck !== check) throw new ConfigError("LATCHKEY_SECRET is not the one this database was set up with. Start with the secret of the first start (DATA_DIR/secret, or your own LATCHKEY_SECRET).");
 }
 
 function handler(env: Env, pages: Handler): Handler {

@@ -3,7 +3,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronRight } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Checkbox } from "@/components/ui/checkbox";
 import { CopyButton } from "@/components/ui/copy-button";
@@ -15,7 +15,7 @@ import { isApiError } from "@/lib/api";
 import { formatDate } from "@/lib/format";
 import { createKey } from "@/lib/keys/client";
 import { CreateKey, type Key, type Scope } from "@/lib/keys/schema";
-import { KeyReady } from "./key-ready";
+import { KeyReady, KeyReadyFooter, useUnseenSecret } from "./key-ready";
 import { accessWords } from "./key-state";
 
 export type GroupChoice = { id: string; name: string };
@@ -82,6 +82,9 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
       if (Object.keys(error.details).some((path) => /^(access|scopes|expires_at)/.test(path))) setUnfolded(true);
     },
   });
+  const [copied, setCopied] = useState(false);
+  const [asking, setAsking] = useState(false);
+  useUnseenSecret(create.data !== undefined && !copied);
   const set = (change: Partial<Draft>, ...fields: string[]) => {
     setDraft({ ...draft, ...change });
     setWrong(Object.fromEntries(Object.entries(wrong).filter(([path]) => !fields.some((field) => path.startsWith(field)))));
@@ -100,11 +103,31 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
     if (Object.keys(problems).length === 0) create.mutate();
   };
 
-  if (create.data !== undefined) {
-    const group = groups.find((each) => each.id === create.data.group_id);
-    return <KeyReady org={org} created={create.data} groupName={group?.name ?? ""} base={baseUrl ?? window.location.origin} onClose={close} />;
-  }
+  const created = create.data;
+  const base = baseUrl ?? window.location.origin;
   const scopesWrong = Object.entries(wrong).find(([path]) => path.startsWith("scopes"))?.[1];
+  if (created !== undefined) {
+    return (
+      <Dialog
+        open
+        size="create"
+        onOpenChange={(open) => open || close()}
+        onCloseAttempt={() => {
+          if (!copied) setAsking(!asking);
+          return copied;
+        }}
+        title={
+          <>
+            Your key “<bdi>{created.name}</bdi>” is ready
+          </>
+        }
+        description="Copy the secret now. It is shown this once: we keep only a fingerprint of it."
+        footer={<KeyReadyFooter copied={copied} asking={asking} onAsk={setAsking} onClose={close} />}
+      >
+        <KeyReady org={org} created={created} base={base} groupName={groups.find((group) => group.id === created.group_id)?.name ?? ""} onCopied={() => setCopied(true)} />
+      </Dialog>
+    );
+  }
   return (
     <Dialog
       open
@@ -229,7 +252,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
   );
 }
 
-function Wrong({ children }: { children: React.ReactNode }) {
+function Wrong({ children }: { children: ReactNode }) {
   return (
     <p role="alert" className="text-sm text-bad-text">
       {children}

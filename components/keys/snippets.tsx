@@ -1,9 +1,11 @@
+"use client";
+
 import { CodeBlock } from "@/components/ui/code-block";
 import { Tabs } from "@/components/ui/tabs";
 import type { NewKey } from "@/lib/keys/schema";
 
 /** Ready to run with the real secret in it; on the screen it is shortened. */
-export function Snippets({ created, base }: { created: NewKey; base: string }) {
+export function Snippets({ created, base, onCopied }: { created: NewKey; base: string; onCopied: () => void }) {
   const { secret } = created;
   const url = `${base}${firstRoute(created)}`;
   const block = (value: string, label: string, language: "shell" | "env" | "python" | "typescript", code: string) => ({
@@ -12,6 +14,9 @@ export function Snippets({ created, base }: { created: NewKey; base: string }) {
     content: <CodeBlock code={code} label={`${label} snippet`} language={language} secret={secret} />,
   });
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it only notes that a copy button inside was pressed
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a button's key press arrives as a click
+    <div onClick={(event) => event.target instanceof Element && event.target.closest("[role=tabpanel] button") && onCopied()}>
     <Tabs
       label="Snippets"
       items={[
@@ -31,6 +36,7 @@ export function Snippets({ created, base }: { created: NewKey; base: string }) {
         ),
       ]}
     />
+    </div>
   );
 }
 

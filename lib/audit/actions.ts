@@ -12,6 +12,7 @@ export const actions = {
   "api_group.create": { type: "create", words: "created the group" },
   "api_key.create": { type: "create", words: "generated" },
   "api_key.revoke": { type: "delete", words: "revoked" },
+  "demo.fill": { type: "create", words: "filled with demo data" },
   "operator.refuse": { type: "read", words: "was refused as operator" },
 } as const satisfies Record<string, { type: "create" | "read" | "update" | "delete"; words: string }>;
 

@@ -1,0 +1,77 @@
+import type { ReactNode } from "react";
+import { KeyFace } from "@/components/keys/key-face";
+import { Table, TBody, Td, Th, THead, Tr } from "@/components/ui/table";
+import { Time } from "@/components/ui/time";
+import { formatDuration } from "@/lib/format";
+import type { LogRow } from "@/lib/usage/schema";
+import { StatusMark } from "./outcome";
+
+/** The latest requests of one key, inside a card. `hrefOf` leads to the request in the log. */
+export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; hrefOf: (row: LogRow) => string }) {
+  return (
+    <Table label="Latest requests" flush low columns={[{ width: "92px" }, { width: "76px" }, {}, { width: "88px" }, { width: "176px", className: "max-xl:hidden" }]}>
+      <THead>
+        <Th>Time</Th>
+        <Th>Status</Th>
+        <Th>Request</Th>
+        <Th numeric>Latency</Th>
+        <Th className="max-xl:hidden">Address</Th>
+      </THead>
+      <TBody>
+        {rows.map((row) => (
+          <Tr key={row.request_id}>
+            <Td phone="lead">
+              <a href={hrefOf(row)} className="fast rounded-sm tabular-nums hover:underline">
+                <Time as="clock" iso={row.created_at} />
+              </a>
+            </Td>
+            <Td phone="menu">
+              <StatusMark row={row} />
+            </Td>
+            <Td phone="start">
+              <Route row={row} />
+            </Td>
+            <Td phone="end" numeric className="text-fg-2">
+              {formatDuration(row.latency_ms)}
+            </Td>
+            <Td phone="hidden" className="max-xl:hidden">
+              <Address row={row} />
+            </Td>
+          </Tr>
+        ))}
+      </TBody>
+    </Table>
+  );
+}
+
+export function Route({ row }: { row: Pick<LogRow, "method" | "route"> }) {
+  return (
+    <span className="mono cut block" title={`${row.method} ${row.route}`} translate="no">
+      <span className="text-fg-2">{row.method}</span> {row.route}
+    </span>
+  );
+}
+
+export function Address({ row }: { row: Pick<LogRow, "ip" | "country"> }) {
+  return row.ip === null ? (
+    "—"
+  ) : (
+    <span className="cut block" title={row.ip}>
+      <span className="mono">{row.ip}</span> <span className="text-fg-3">{row.country ?? ""}</span>
+    </span>
+  );
+}
+
+export function KeyPrefix({ prefix, name }: { prefix: string; name?: ReactNode }) {
+  return (
+    <span className="flex min-w-0 items-center gap-2">
+      <KeyFace prefix={prefix} />
+      <span className="min-w-0">
+        {name && <bdi className="cut block font-medium">{name}</bdi>}
+        <span className="mono cut block text-fg-2" translate="no">
+          {prefix}
+        </span>
+      </span>
+    </span>
+  );
+}
