@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     stops.push(() => flushUsage());
     process.env.NEXTAUTH_URL = env.publicUrl;
     process.env.NEXT_TELEMETRY_DISABLED = "1";
-    const app = next({ dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: server });
+    const app = next({ dev, quiet: !dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: server });
     await app.prepare();
     serve = handler(env, app.getRequestHandler() as Handler);
     if (dev) server.on("upgrade", app.getUpgradeHandler());

@@ -21,8 +21,8 @@ import {
 const plain = (text: string) => text.replace(/[\u202f\u00a0]/g, " ");
 
 const now = new Date("2026-11-20T13:07:31Z");
-const before = (milliseconds: number) => new Date(now.getTime() - milliseconds);
-const after = (milliseconds: number) => new Date(now.getTime() + milliseconds);
+const ago = (milliseconds: number) => new Date(now.getTime() - milliseconds);
+const ahead = (milliseconds: number) => new Date(now.getTime() + milliseconds);
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
@@ -97,31 +97,31 @@ describe("durations", () => {
 
 describe("relative time ends after a day", () => {
   test.each([
-    [before(0), "Just now"],
-    [before(4999), "Just now"],
-    [before(5 * second), "5 s ago"],
-    [before(59_999), "59 s ago"],
-    [before(minute), "1 min ago"],
-    [before(59.9 * minute), "59 min ago"],
-    [before(hour), "1 h ago"],
-    [before(day - 1), "23 h ago"],
-    [before(day), "19 Nov 2026"],
+    [ago(0), "Just now"],
+    [ago(4999), "Just now"],
+    [ago(5 * second), "5 s ago"],
+    [ago(59_999), "59 s ago"],
+    [ago(minute), "1 min ago"],
+    [ago(59.9 * minute), "59 min ago"],
+    [ago(hour), "1 h ago"],
+    [ago(day - 1), "23 h ago"],
+    [ago(day), "19 Nov 2026"],
     [new Date("2026-08-18T09:00:00Z"), "18 Aug 2026"],
-    [after(3 * second), "Just now"],
-    [after(hour), "20 Nov 2026"],
+    [ahead(3 * second), "Just now"],
+    [ahead(hour), "20 Nov 2026"],
     [new Date("nonsense"), "—"],
   ])("%s is %s", (at, text) => expect(plain(formatRelative(at, now, "UTC"))).toBe(text));
 
   test.each([
-    [after(30 * second), "now"],
-    [after(12 * minute), "in 12 min"],
-    [after(17.9 * hour), "in 17 h"],
-    [after(day), "in 1 day"],
-    [after(3 * day + hour), "in 3 days"],
-    [after(50 * day), "in 7 weeks"],
-    [after(114 * day), "in 3 months"],
-    [after(800 * day), "in 2 years"],
-    [before(3 * day), "3 days ago"],
+    [ahead(30 * second), "now"],
+    [ahead(12 * minute), "in 12 min"],
+    [ahead(17.9 * hour), "in 17 h"],
+    [ahead(day), "in 1 day"],
+    [ahead(3 * day + hour), "in 3 days"],
+    [ahead(50 * day), "in 7 weeks"],
+    [ahead(114 * day), "in 3 months"],
+    [ahead(800 * day), "in 2 years"],
+    [ago(3 * day), "3 days ago"],
   ])("%s is %s away", (at, text) => expect(plain(formatUntil(at, now))).toBe(text));
 });
 

@@ -15,13 +15,15 @@ export function PlainText(max: number) {
     .refine((text) => !UNSAFE.test(text) && text.isWellFormed(), "may not have control, direction or invisible characters");
 }
 
-/** An instant as ISO 8601 with a zone. */
-export const Instant = z.iso.datetime({ offset: true, error: "must be an ISO 8601 instant such as 2026-12-31T23:59:59Z" });
+/** An instant as ISO 8601 with a zone, from 1970 on. */
+export const Instant = z.iso
+  .datetime({ offset: true, error: "must be an ISO 8601 instant such as 2026-12-31T23:59:59Z" })
+  .refine((text) => Date.parse(text) >= 0, "must be after 1970");
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** A day (UTC) or an instant; `end` of a range given as a day includes that day. */
-export const DateOrInstant = z.string().refine((text) => !Number.isNaN(Date.parse(text)) && (DAY.test(text) || /^\d{4}-\d{2}-\d{2}T/.test(text)), "must be an ISO 8601 date or instant");
+export const DateOrInstant = z.string().refine((text) => Date.parse(text) >= 0 && (DAY.test(text) || /^\d{4}-\d{2}-\d{2}T/.test(text)), "must be an ISO 8601 date or instant");
 
 /** `start_date/end_date` and `start/end` are synonyms in every list that has a range. */
 export const RangeQuery = { start_date: DateOrInstant.optional(), end_date: DateOrInstant.optional(), start: DateOrInstant.optional(), end: DateOrInstant.optional() };

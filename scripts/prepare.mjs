@@ -12,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 export const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 const OLDEST_NODE = [20, 19];
+const PACKAGES_MEGABYTES = 1200;
 
 /** What the pages and the server are made from. Tests and documents are not among it. */
 const SOURCES = ["app", "components", "lib", "public", "prisma/schema.prisma", "server.ts", "latchkey.config.ts", "next.config.ts", "postcss.config.mjs", "tsconfig.json", "package-lock.json"];
@@ -38,6 +39,9 @@ export async function install({ dev = false } = {}) {
   if (!isInstallStale(readJson(at("package-lock.json")), readJson(at("node_modules/.package-lock.json")), dev)) return;
   await alone(async () => {
     if (!isInstallStale(readJson(at("package-lock.json")), readJson(at("node_modules/.package-lock.json")), dev)) return;
+    if (!fs.existsSync(at("node_modules")) && freeMegabytes() < PACKAGES_MEGABYTES) {
+      throw new Failure(`Installing the packages needs ${PACKAGES_MEGABYTES} MB on the disk that holds ${root}, and ${Math.floor(freeMegabytes())} MB are free: free some space and start again.`);
+    }
     // Always all of them: an install without the tools, redone for the tests, would take twice as long.
     const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : [process.platform === "win32" ? "npm.cmd" : "npm"];
     await step("Installing packages", () => tool("install", [...npm, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]));
@@ -193,13 +197,19 @@ const SENTENCES = { install: "Installing the packages", prisma: "Generating the 
 
 /** The failures that have nothing to do with our code, in the reader's words; else the end of what the tool said, and `sentence`. */
 export function explain(output, sentence) {
-  if (/ENOSPC|no space left on device|EDQUOT/i.test(output)) return new Failure(`The disk that holds ${root} is full: free some space and start again.`);
+  // npm writes half a file on a full disk and fails later over something else.
+  if (/ENOSPC|no space left on device|EDQUOT/i.test(output) || freeMegabytes() < 20) return new Failure(`The disk that holds ${root} is full: free some space and start again.`);
   if (/EACCES|EROFS|EPERM: operation not permitted/.test(output)) return new Failure(`Cannot write to ${root}: give the user who starts Latchkey write access to it.`, tail(output));
   if (/(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT)/.test(output)) {
     return new Failure("npm cannot reach its registry: check the network (and the proxy, if there is one) and start again.", tail(output));
   }
   if (/heap out of memory|ENOMEM/.test(output)) return new Failure("There is not enough memory to build: about 1 GB must be free.", tail(output));
   return new Failure(sentence, tail(output));
+}
+
+function freeMegabytes() {
+  const { bavail, bsize } = fs.statfsSync(root);
+  return (bavail * bsize) / 1e6;
 }
 
 const tail = (output) => output.trimEnd().split("\n").slice(-40).join("\n");

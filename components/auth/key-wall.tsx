@@ -11,13 +11,13 @@ export function KeyWall() {
     <div aria-hidden="true" className="relative size-full overflow-hidden">
       <svg className="absolute inset-0 size-full text-line-strong [mask-image:radial-gradient(70%_62%_at_50%_50%,black,rgb(0_0_0/0.1))]">
         <defs>
-          <pattern id="keys" x="50%" y="50%" width={columns * pitch} height={rows * pitch} patternUnits="userSpaceOnUse">
+          <pattern id="keys" x="50%" y="50%" width={columns * pitch} height={rows * pitch} patternUnits="userSpaceOnUse" patternTransform={`translate(${-pitch / 2} ${-pitch / 2})`}>
             <path d={wall} fill="currentColor" />
           </pattern>
         </defs>
         <rect width="100%" height="100%" fill="url(#keys)" />
       </svg>
-      <span className="absolute top-1/2 left-1/2 flex -translate-x-1/2 -translate-y-1/2 items-center gap-3 rounded-lg border border-brass-line bg-surface py-3 pr-6 pl-4">
+      <span className="absolute top-1/2 left-1/2 flex -translate-x-1/2 -translate-y-1/2 h-[54px] w-[180px] items-center justify-center gap-3 rounded-lg border border-brass-line bg-surface">
         <KeyFace prefix="lk_live_9fKq2T" className="size-8 text-brass!" />
         <span className="font-mono text-sm">lk_live_9fKq2T</span>
       </span>

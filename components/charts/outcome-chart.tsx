@@ -251,7 +251,7 @@ function PointTable({ points, interval, unfinished }: Pick<PlotProps, "points" |
   );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so a keyboard must reach it
-    <div role="region" aria-label="Calls by outcome, as a table" tabIndex={0} className="h-full overflow-y-auto">
+    <section aria-label="Calls by outcome, as a table" tabIndex={0} className="h-full overflow-y-auto">
       <Table label="Calls by outcome" flush low stack={false}>
         <THead>
           {head("start", "Time")}
@@ -273,7 +273,7 @@ function PointTable({ points, interval, unfinished }: Pick<PlotProps, "points" |
           ))}
         </TBody>
       </Table>
-    </div>
+    </section>
   );
 }
 

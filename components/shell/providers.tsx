@@ -3,11 +3,12 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { ThemeProvider } from "next-themes";
 import { type ReactNode, useState } from "react";
+import { ClockProvider } from "@/components/ui/time";
 import { Toaster } from "@/components/ui/toaster";
 import { TooltipProvider } from "@/components/ui/tooltip";
 
-/** Once, in the root layout. `nonce` is the one of this response's CSP. */
-export function Providers({ nonce, children }: { nonce?: string | undefined; children: ReactNode }) {
+/** Once, in the root layout. `nonce` is the one of this response's CSP, `now` the server's clock as ISO. */
+export function Providers({ nonce, now, children }: { nonce?: string | undefined; now?: string | undefined; children: ReactNode }) {
   const [queries] = useState(
     () =>
       new QueryClient({
@@ -28,7 +29,7 @@ export function Providers({ nonce, children }: { nonce?: string | undefined; chi
     >
       <QueryClientProvider client={queries}>
         <TooltipProvider>
-          {children}
+          <ClockProvider now={now}>{children}</ClockProvider>
           <Toaster />
         </TooltipProvider>
       </QueryClientProvider>

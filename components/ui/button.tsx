@@ -118,12 +118,11 @@ export function Button({
 /** Buttons that belong together, joined at the edges. */
 export function ButtonGroup({ label, children }: { label: string; children: ReactNode }) {
   return (
-    <div
-      role="group"
+    <fieldset
       aria-label={label}
-      className="inline-flex *:not-first:-ml-px *:not-first:rounded-l-none *:not-last:rounded-r-none *:focus-visible:z-1"
+      className="inline-flex min-w-0 *:not-first:-ml-px *:not-first:rounded-l-none *:not-last:rounded-r-none *:focus-visible:z-1"
     >
       {children}
-    </div>
+    </fieldset>
   );
 }

@@ -19,9 +19,11 @@ export function CodeBlock({ code, label, language = "shell", secret, className }
   return (
     <div className={clsx("relative min-w-0 rounded-lg bg-sunken shadow-[inset_0_0_0_1px_var(--line)]", className)}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so a keyboard must reach it */}
-      <pre role="region" aria-label={label} tabIndex={0} translate="no" className="overflow-x-auto rounded-lg py-3 pr-12 pl-4 font-mono text-sm leading-5 focus-visible:rounded-lg">
-        <code>{paint(code, language, secret)}</code>
-      </pre>
+      <section aria-label={label} tabIndex={0} translate="no" className="overflow-x-auto rounded-lg focus-visible:rounded-lg">
+        <pre className="w-max min-w-full py-3 pr-12 pl-4 font-mono text-sm leading-5">
+          <code>{paint(code, language, secret)}</code>
+        </pre>
+      </section>
       <span className="absolute top-1.5 right-1.5 flex rounded-md bg-sunken">
         <CopyButton text={code} label={secret && code.includes(secret) ? `Copy ${label} with the secret` : `Copy ${label}`} />
       </span>

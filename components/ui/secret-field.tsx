@@ -15,8 +15,8 @@ export function SecretField({ secret, prefix, onCopied }: SecretFieldProps) {
   const cut = secret.startsWith(prefix) ? prefix.length : 0;
   return (
     <div className="flex items-center gap-2 rounded-lg bg-brass-soft p-1.5 pl-4 shadow-[inset_0_0_0_1px_var(--brass-line)] max-md:flex-wrap max-md:p-3">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a keyboard must be able to reach and copy it */}
       <code
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a keyboard must be able to reach and copy it
         tabIndex={0}
         translate="no"
         onCopy={() => {

@@ -59,6 +59,7 @@ export function Change({ by, means = "neutral", children }: { by: number; means?
 export function Meter({ value, max, label, tone = "accent" }: { value: number; max: number; label: string; tone?: "accent" | "warn" | "bad" | undefined }) {
   const share = max > 0 ? Math.min(1, Math.max(0, value / max)) : 0;
   return (
+    // biome-ignore lint/a11y/useSemanticElements: browsers do not let the bar of a <meter> be drawn alike
     <div role="meter" aria-label={label} aria-valuenow={value} aria-valuemin={0} aria-valuemax={max} className="flex h-1.5 overflow-hidden rounded-full bg-hover">
       <span
         className={clsx("rounded-full", tone === "accent" ? "bg-accent" : tone === "warn" ? "bg-warn" : "bg-bad")}

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/a11y/noRedundantRoles: a row laid out as a grid loses its role in browsers, so roles are said out loud
 import clsx from "clsx";
 import { ArrowDown, ArrowUp, ChevronsUpDown, X } from "lucide-react";
 import Link from "next/link";
@@ -19,7 +20,6 @@ type TableProps = {
   children: ReactNode;
 };
 
-/** A grid under 768 loses its table semantics in browsers, so the roles are said out loud. */
 export function Table({ label, flush = false, low = false, stack = true, columns, className, children }: TableProps) {
   return (
     <div
@@ -30,7 +30,6 @@ export function Table({ label, flush = false, low = false, stack = true, columns
         !flush && stack && "max-md:-mx-gutter max-md:rounded-none max-md:border-x-0",
       )}
     >
-      {/* biome-ignore lint/a11y/noRedundantRoles: see above */}
       <table
         role="table"
         aria-label={label}
@@ -239,8 +238,7 @@ export function TableFoot({ children, actions }: { children: ReactNode; actions?
 export function BulkBar({ count, onClear, children }: { count: number; onClear: () => void; children: ReactNode }) {
   if (count === 0) return null;
   return (
-    <div
-      role="region"
+    <section
       aria-label={`${count} selected`}
       className="enter-rise floating sticky bottom-5 z-6 mx-auto mt-4 flex w-fit max-w-full items-center gap-1 rounded-[10px] p-1.5 pl-4 max-md:bottom-3"
     >
@@ -248,6 +246,6 @@ export function BulkBar({ count, onClear, children }: { count: number; onClear: 
       <span aria-hidden="true" className="mr-1.5 ml-3 h-5 w-px bg-line-strong" />
       {children}
       <Button variant="ghost" size="sm" icon={<X />} label="Clear selection" onClick={onClear} />
-    </div>
+    </section>
   );
 }

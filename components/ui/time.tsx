@@ -1,6 +1,6 @@
 "use client";
 
-import { useSyncExternalStore } from "react";
+import { createContext, type ReactNode, use, useSyncExternalStore } from "react";
 import { formatClock, formatDate, formatExact, formatRelative, formatUntil } from "@/lib/format";
 
 type TimeProps = {
@@ -12,11 +12,18 @@ type TimeProps = {
 
 const forms = {
   relative: formatRelative,
-  until: formatUntil,
-  date: (at: Date) => formatDate(at),
-  clock: (at: Date) => formatClock(at),
-  exact: (at: Date) => formatExact(at),
+  until: (at: Date, now: Date) => formatUntil(at, now),
+  date: (at: Date, _: Date, zone?: string) => formatDate(at, zone),
+  clock: (at: Date, _: Date, zone?: string) => formatClock(at, zone),
+  exact: (at: Date, _: Date, zone?: string) => formatExact(at, zone),
 };
+
+const RenderedAt = createContext<string | undefined>(undefined);
+
+/** When the server wrote this page: with it the first paint already says "6 h ago", and hydration says the same. */
+export function ClockProvider({ now, children }: { now: string | undefined; children: ReactNode }) {
+  return <RenderedAt value={now}>{children}</RenderedAt>;
+}
 
 // One clock for the page; a figure is drawn again only when its words change.
 let now = new Date();
@@ -38,13 +45,14 @@ function subscribe(changed: () => void): () => void {
   };
 }
 
-/** The server writes UTC, which is the same for everybody; the reader's zone and clock follow after hydration. */
+/** The server writes UTC by its own clock, which hydration repeats; the reader's zone and clock follow. */
 export function Time({ iso, as = "relative", className }: TimeProps) {
   const at = new Date(iso);
+  const renderedAt = use(RenderedAt);
   const text = useSyncExternalStore(
     subscribe,
     () => forms[as](at, ticking ? now : new Date()),
-    () => (as === "clock" ? formatClock(at, "UTC") : as === "exact" ? formatExact(at, "UTC") : formatDate(at, "UTC")),
+    () => (renderedAt === undefined && (as === "relative" || as === "until") ? formatDate(at, "UTC") : forms[as](at, new Date(renderedAt ?? iso), "UTC")),
   );
   const exact = useSyncExternalStore(
     subscribe,

@@ -10,7 +10,7 @@ import { now } from "@/lib/clock";
 import { db } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError, notFound } from "@/lib/errors";
-import { newId } from "@/lib/ids";
+import { isId, newId } from "@/lib/ids";
 import { addressGroup } from "@/lib/keys/addresses";
 import { describe, log } from "@/lib/log";
 import { limitStore } from "@/lib/limits/store";
@@ -163,7 +163,7 @@ export async function listSessions(actor: Can<"account.manage">, currentId: stri
 
 /** Ends one of the person's own sessions; somebody else's is not there. */
 export async function endSession(actor: Can<"account.manage">, id: string): Promise<Record<string, never>> {
-  const row = await db.session.findFirst({ where: { id, userId: actor.id ?? "" } });
+  const row = isId("ses", id) ? await db.session.findFirst({ where: { id, userId: actor.id ?? "" } }) : null;
   if (row === null) throw notFound();
   await endSessions({ id });
   await record(actor, { action: "session.end", target: { type: "user", id: actor.id, name: actor.name } });

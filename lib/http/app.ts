@@ -13,11 +13,13 @@ import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/err
 import { gatewayEndpoints } from "@/lib/gateway/endpoints";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
-import { recognise, type Trace } from "@/lib/http/caller";
+import { addressLimit, recognise, type Trace } from "@/lib/http/caller";
 import type { Front } from "@/lib/http/front";
 import { limitHeaders } from "@/lib/http/limits";
 import { describeEndpoint, describeSecurity } from "@/lib/http/openapi";
 import { keyEndpoints } from "@/lib/keys/endpoints";
+import { limitStore } from "@/lib/limits/store";
+import type { LimitState } from "@/lib/limits/window";
 import { describe, log } from "@/lib/log";
 import { orgEndpoints } from "@/lib/orgs/endpoints";
 import { once } from "@/lib/runtime";
@@ -36,6 +38,7 @@ export const API_PATHS = /^\/(v1|api\/access|api\/health)(\/|$)|^\/openapi\.json
 
 interface Bindings {
   Bindings: { front: Front };
+  Variables: { trace: Trace };
 }
 
 const EXPOSED = ["X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"];
@@ -47,6 +50,11 @@ export function handle(request: Request, front: Front): Response | Promise<Respo
 
 function createApp(): OpenAPIHono<Bindings> {
   const app = new OpenAPIHono<Bindings>();
+  app.use(async (c, next) => {
+    c.set("trace", { shown: null, limits: [], key: null, refusal: null });
+    await next();
+    await dress(c);
+  });
   app.use(cors({ origin: "*", allowMethods: ["GET", "POST", "PATCH", "DELETE"], allowHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"], exposeHeaders: EXPOSED, maxAge: 600 }));
   for (const e of endpoints) {
     app.on(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), (c) => serve(c, e));
@@ -81,7 +89,7 @@ async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
   const { front } = c.env;
   const begun = performance.now();
   const nowMs = now();
-  const trace: Trace = { shown: null, limits: [], key: null, refusal: null };
+  const { trace } = c.var;
   let response: Response;
   try {
     const { actor, caller } = await recognise(c.req.raw, front, e, trace, nowMs);
@@ -92,7 +100,6 @@ async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
   } catch (error) {
     response = fail(c, error);
   }
-  if (trace.shown !== null) for (const [name, value] of Object.entries(limitHeaders(trace.shown, trace.limits, nowMs))) response.headers.set(name, value);
   if (trace.key !== null) {
     const { key } = trace;
     recordUsage({
@@ -118,8 +125,18 @@ async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
   return response;
 }
 
+/** What every answer carries, errors and unknown paths too. */
+async function dress(c: Context<Bindings>): Promise<void> {
+  const nowMs = now();
+  const { front } = c.env;
+  const { trace } = c.var;
+  const limits = trace.shown === null ? await limitStore().peek([addressLimit(front.ip)], nowMs) : trace.limits;
+  const headers = { "X-Request-Id": front.id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", ...limitHeaders(trace.shown ?? (limits[0] as LimitState), limits, nowMs) };
+  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
+}
+
 function respond(c: Context<Bindings>, status: 200 | 201 | 202 | 503, body: object, headers: Record<string, string> = {}): Response {
-  return c.json(body, status, { "X-Request-Id": c.env.front.id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", ...headers });
+  return c.json(body, status, headers);
 }
 
 function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, string> = {}): Response {
@@ -128,9 +145,6 @@ function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, str
   const { id } = c.env.front;
   if (status >= 500) log(error.type === "internal_error" ? "error" : "warn", "request failed", { request_id: id, method: c.req.method, path: c.req.path, ...describe(error.cause ?? error) });
   return c.json(toErrorBody(error, id, now()), status, {
-    "X-Request-Id": id,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
     ...(error.retryAfterSeconds === null ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
     ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
     ...headers,

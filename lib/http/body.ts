@@ -18,7 +18,8 @@ export async function readJson(request: Request, optional: boolean): Promise<unk
   } catch {
     throw new AppError("invalid_request", text === "" ? "The body is empty; it must be a JSON object." : "The body is not valid JSON.");
   }
-  if (tooDeep(value, 0)) throw new AppError("invalid_request", `The body is nested more than ${MAX_DEPTH} levels deep.`);
+  const fault = unusable(value, 0);
+  if (fault !== null) throw new AppError("invalid_request", fault);
   return value;
 }
 
@@ -48,9 +49,20 @@ function tooLarge(): AppError {
   return new AppError("payload_too_large", `The body may have at most ${MAX_BYTES / 1024} KB.`);
 }
 
-function tooDeep(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return depth >= MAX_DEPTH || Object.values(value).some((part) => tooDeep(part, depth + 1));
+/** Why a JSON value cannot be worked with: nested too deep, or with text that no database holds. Null when it can. */
+function unusable(value: unknown, depth: number): string | null {
+  if (typeof value === "string") return isStorable(value) ? null : "The body has text with a NUL or half of a character.";
+  if (typeof value !== "object" || value === null) return null;
+  if (depth >= MAX_DEPTH) return `The body is nested more than ${MAX_DEPTH} levels deep.`;
+  for (const [name, part] of Object.entries(value)) {
+    const fault = unusable(name, depth + 1) ?? unusable(part, depth + 1);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+export function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
 }
 
 /** What the schema makes of a value. Throws invalid_request with JSON path → message. */

@@ -21,6 +21,7 @@ export interface Recognised {
 
 /** What the response and the log need, also when the answer is no. Filled in as the checks proceed. */
 export interface Trace {
+  /** What the X-RateLimit headers speak of; null until a limit was asked, and then the address's is shown. */
   shown: LimitState | null;
   limits: LimitState[];
   key: KeySnapshot | null;
@@ -33,8 +34,13 @@ const PER_ADDRESS = 600;
 const OPERATOR_TRIES = 10;
 const noCaller: Caller = { sessionId: null, email: null, key: null };
 
+/** The limit of an address where nobody was recognised. */
+export function addressLimit(ip: string | null): Limit {
+  return { name: "address", subject: `anyone:${addressGroup(ip ?? "?")}`, limit: PER_ADDRESS, windowSeconds: 60 };
+}
+
 export async function recognise(request: Request, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
-  refuseSecretInUrl(request.url);
+  refuseUrl(request.url);
   const callers = callersOf(endpoint.permission);
   if (callers.operator) return { actor: await operator(request, origin, endpoint.permission, trace, nowMs), caller: noCaller };
   const credential = credentialOf(request.headers);
@@ -48,8 +54,8 @@ export async function recognise(request: Request, origin: Origin, endpoint: Endp
     const actor = asked !== null && isOrgPermission(endpoint.permission) ? await memberActor(session.user, asked, origin) : personActor(session.user, origin);
     return { actor: authorize(actor, endpoint.permission), caller: { sessionId: session.id, email: session.user.email, key: null } };
   }
-  const address = addressGroup(origin.ip ?? "?");
-  await take(trace, { name: "address", subject: `${endpoint.perAddress === null ? "anyone" : endpoint.path}:${address}`, limit: endpoint.perAddress ?? PER_ADDRESS, windowSeconds: 60 }, nowMs);
+  const anyone = addressLimit(origin.ip);
+  await take(trace, endpoint.perAddress === null ? anyone : { ...anyone, subject: `${endpoint.path}:${anyone.subject}`, limit: endpoint.perAddress }, nowMs);
   if (callers.anonymous && request.headers.get("sec-fetch-site") === "cross-site") throw new AppError("forbidden", "This call is not made from another site.");
   if (!callers.anonymous) throw unauthorized();
   return { actor: authorize(anonymousActor(origin), endpoint.permission), caller: noCaller };
@@ -69,7 +75,8 @@ function credentialOf(headers: Headers): string | null {
   return bearer ?? header;
 }
 
-function refuseSecretInUrl(url: string): void {
+function refuseUrl(url: string): void {
+  if (/%00/i.test(url)) throw new AppError("invalid_request", "The address has a NUL character.");
   const query = url.indexOf("?");
   if (query === -1) return;
   const { live, test } = env().keyPrefixes;
@@ -115,7 +122,7 @@ async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origi
       throw new AppError("rate_limit_exceeded", words, { retryAfterSeconds: secondsUntil(state?.resetAt ?? 0, nowMs) });
     }
     default:
-      if (trace.shown === null) await take(trace, { name: "address", subject: `anyone:${addressGroup(origin.ip ?? "?")}`, limit: PER_ADDRESS, windowSeconds: 60 }, nowMs);
+      if (trace.shown === null) await take(trace, addressLimit(origin.ip), nowMs);
       throw unauthorized();
   }
 }

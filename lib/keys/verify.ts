@@ -131,11 +131,8 @@ export async function verify(text: string, need: Need, nowMs: number): Promise<V
 
 /** The limits of a key as they stand, nothing counted. */
 async function peek(key: KeySnapshot, used: number, nowMs: number): Promise<Limits> {
-  const rate = rateLimit(key);
-  const taken = await limitStore().take([rate], nowMs);
-  if (taken.allowed) await limitStore().give([rate], nowMs);
-  const state = taken.states[0] as LimitState;
-  return { rate: taken.allowed ? { ...state, remaining: state.remaining + 1 } : state, quota: quotaState(key, used, nowMs) };
+  const [rate] = await limitStore().peek([rateLimit(key)], nowMs);
+  return { rate: rate as LimitState, quota: quotaState(key, used, nowMs) };
 }
 
 async function count(key: KeySnapshot, usedBefore: number, nowMs: number, refuse: (code: RefusalCode, limits: Limits) => Verdict): Promise<Verdict> {

@@ -10,6 +10,8 @@ export interface Taken {
 /** Counts requests against limits: all of a request's limits or none. A store that spans processes answers with a promise. */
 export interface LimitStore {
   take(limits: Limit[], nowMs: number): Taken | Promise<Taken>;
+  /** The limits as they stand, nothing counted. */
+  peek(limits: Limit[], nowMs: number): LimitState[] | Promise<LimitState[]>;
   /** Takes back what `take` counted, for a request that another check refused. */
   give(limits: Limit[], nowMs: number): void | Promise<void>;
 }
@@ -27,6 +29,13 @@ export class MemoryStore implements LimitStore {
     return { allowed, states: limits.map((limit, i) => stateOf(limit, counters[i]?.used ?? 0, nowMs)) };
   }
 
+  peek(limits: Limit[], nowMs: number): LimitState[] {
+    return limits.map((limit) => {
+      const found = this.#counters.get(nameOf(limit));
+      return stateOf(limit, found?.start === windowStart(nowMs, limit.windowSeconds) ? found.used : 0, nowMs);
+    });
+  }
+
   give(limits: Limit[], nowMs: number): void {
     for (const limit of limits) {
       const counter = this.#counter(limit, nowMs);
@@ -36,7 +45,7 @@ export class MemoryStore implements LimitStore {
 
   #counter(limit: Limit, nowMs: number): { start: number; used: number } {
     const start = windowStart(nowMs, limit.windowSeconds);
-    const name = `${limit.windowSeconds}:${limit.subject}`;
+    const name = nameOf(limit);
     const found = this.#counters.get(name);
     if (found?.start === start) return found;
     const fresh = { start, used: 0 };
@@ -51,6 +60,10 @@ export class MemoryStore implements LimitStore {
       if (counter.start + Number(name.slice(0, name.indexOf(":"))) < nowMs / 1000) this.#counters.delete(name);
     }
   }
+}
+
+function nameOf(limit: Limit): string {
+  return `${limit.windowSeconds}:${limit.subject}`;
 }
 
 export function limitStore(): LimitStore {
