@@ -28,7 +28,7 @@ function CreateGroupForm({ org, close }: { org: string; close: () => void }) {
       const isFirst = queries.getQueryData(groupsQuery(org).queryKey)?.data.length === 0;
       const group = await createGroup(org, input);
       await queries.invalidateQueries({ queryKey: ["groups", org] });
-      if (isFirst) return router.push(`/orgs/${org}/keys?new=1&group=${group.id}`);
+      if (isFirst) return router.push(`/orgs/${org}/keys?new=1&group_id=${group.id}`);
       toastDone(`Group ${group.name} created`);
       close();
     },

@@ -1,0 +1,34 @@
+import type { Metadata } from "next";
+import { cache } from "react";
+import { GroupView, KEYS_SHOWN } from "@/components/groups/group-view";
+import { Page } from "@/components/ui/page-header";
+import { authorize, reachOf } from "@/lib/access/permissions";
+import { orNotFound, pageActor } from "@/lib/auth/page";
+import { getGroup } from "@/lib/groups/groups";
+import { listKeys } from "@/lib/keys/keys";
+import { usageSeries } from "@/lib/usage/usage";
+
+type GroupPageProps = { params: Promise<{ org: string; group: string }> };
+
+const groupOf = cache(async (org: string, id: string) => orNotFound(getGroup(authorize(await pageActor(org), "groups.read"), id)));
+
+export async function generateMetadata({ params }: GroupPageProps): Promise<Metadata> {
+  const { org, group } = await params;
+  return { title: (await groupOf(org, group)).name };
+}
+
+export default async function GroupPage({ params }: GroupPageProps) {
+  const { org, group: id } = await params;
+  const actor = await pageActor(org);
+  const group = await groupOf(org, id);
+  const since = new Date(Date.now() - 29 * 86_400_000).toISOString().slice(0, 10);
+  const [keys, days] = await Promise.all([
+    listKeys(authorize(actor, "keys.read"), { group_id: id, limit: KEYS_SHOWN }),
+    usageSeries(authorize(actor, "usage.read"), { interval: "1d", group_id: id, start: since }),
+  ]);
+  return (
+    <Page>
+      <GroupView org={org} group={group} keys={keys} days={days} since={since} mayCreateKeys={reachOf(actor, "keys.create") !== null} />
+    </Page>
+  );
+}

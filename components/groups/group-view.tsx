@@ -1,0 +1,152 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { Plus } from "lucide-react";
+import Link from "next/link";
+import { OutcomeChart } from "@/components/charts/outcome-chart";
+import { KeyFace } from "@/components/keys/key-face";
+import { isOff, KeyBadge, KeySentence } from "@/components/keys/key-state";
+import { PageCrumb } from "@/components/shell/header";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { CopyButton } from "@/components/ui/copy-button";
+import { DefinitionList } from "@/components/ui/definition-list";
+import { EmptyState } from "@/components/ui/empty-state";
+import { Notice } from "@/components/ui/notice";
+import { PageHeader } from "@/components/ui/page-header";
+import { Pill } from "@/components/ui/pill";
+import { Table, TableFoot, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Time } from "@/components/ui/time";
+import { formatNumber } from "@/lib/format";
+import type { Group } from "@/lib/groups/schema";
+import { keysQuery } from "@/lib/keys/client";
+import type { Key } from "@/lib/keys/schema";
+import type { List } from "@/lib/schema";
+import { seriesQuery } from "@/lib/usage/client";
+import type { UsagePoint } from "@/lib/usage/schema";
+
+type GroupViewProps = {
+  org: string;
+  group: Group;
+  keys: List<Key>;
+  days: { data: UsagePoint[] };
+  /** UTC day from which `days` count. */
+  since: string;
+  mayCreateKeys: boolean;
+};
+
+export const KEYS_SHOWN = 50;
+
+export function GroupView({ org, group, keys: initialKeys, days: initialDays, since, mayCreateKeys }: GroupViewProps) {
+  const keys = useQuery({ ...keysQuery(org, { group_id: group.id, limit: KEYS_SHOWN }), initialData: initialKeys, refetchInterval: 5000 }).data;
+  const days = useQuery({ ...seriesQuery(org, { interval: "1d", group_id: group.id, start: since }), initialData: initialDays, refetchInterval: 5000 }).data.data;
+  const isOpen = group.archived_at === null;
+  const generate = mayCreateKeys && isOpen && (
+    <Button asChild variant="primary" icon={<Plus />}>
+      <Link href={`/orgs/${org}/keys?new=1&group_id=${group.id}`}>Generate key</Link>
+    </Button>
+  );
+  return (
+    <>
+      <PageCrumb label={group.name} />
+      <PageHeader title={<bdi>{group.name}</bdi>} actions={keys.data.length > 0 && generate}>
+        {group.description ? <bdi className="wrap-anywhere">{group.description}</bdi> : sentence(days)}
+      </PageHeader>
+      {!isOpen && (
+        <Notice className="mb-4" title="Archived.">
+          It takes no new keys; what is here stays readable.
+        </Notice>
+      )}
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1fr)_336px]">
+        <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
+          <section aria-labelledby="keys-of-group">
+            <h2 id="keys-of-group" className="sr-only">
+              Keys
+            </h2>
+            {keys.data.length === 0 ? (
+              <EmptyState boxed glyph={<KeyFace prefix="lk_live_5fKq2T" />} title="No key in this group yet" action={generate}>
+                A key lets one program call the API. Its secret is shown once.
+              </EmptyState>
+            ) : (
+              <>
+                <Table label="Keys of the group" columns={[{}, { width: "240px" }, { width: "120px" }]}>
+                  <THead>
+                    <Th>Key</Th>
+                    <Th>Health</Th>
+                    <Th numeric>Last used</Th>
+                  </THead>
+                  <TBody>
+                    {keys.data.map((key) => (
+                      <Tr key={key.id}>
+                        <Td phone="lead">
+                          <TwoLines
+                            href={`/orgs/${org}/keys/${key.id}`}
+                            lead={<KeyFace prefix={key.key_prefix} off={isOff(key)} />}
+                            title={key.name}
+                            name={key.name}
+                            second={
+                              <>
+                                <span className="mono" translate="no">
+                                  {key.key_prefix}
+                                </span>
+                                {key.environment === "test" && <Pill>test</Pill>}
+                              </>
+                            }
+                          />
+                        </Td>
+                        <Td phone="full">
+                          <TwoLines inline title={<KeyBadge state={key} />} second={<span className="cut"><KeySentence state={key} /></span>} />
+                        </Td>
+                        <Td numeric phone="hidden" className="text-fg-2">
+                          {key.last_used_at === null ? "—" : <Time iso={key.last_used_at} />}
+                        </Td>
+                      </Tr>
+                    ))}
+                  </TBody>
+                </Table>
+                {keys.has_more && (
+                  <TableFoot>
+                    The newest {KEYS_SHOWN}.
+                    <Link href={`/orgs/${org}/keys?group_id=${group.id}`} className="link">
+                      All keys of this group
+                    </Link>
+                  </TableFoot>
+                )}
+              </>
+            )}
+          </section>
+          <Card title="Calls per day" description="30 days, in UTC">
+            <OutcomeChart points={days} interval="1d" unfinishedFrom={days.at(-1)?.start} height={200} summary={sentence(days)} />
+          </Card>
+        </div>
+        <Card title="Details">
+          <DefinitionList
+            items={[
+              { term: "Live keys", value: formatNumber(group.key_count) },
+              { term: "Limit per key", value: group.rate_limit_rpm === null ? "the plan’s" : `${formatNumber(group.rate_limit_rpm)} / min` },
+              { term: "Addresses", value: group.allowed_ips.length === 0 ? "any" : <span className="mono">{group.allowed_ips.join(", ")}</span> },
+              { term: "Created", value: <Time iso={group.created_at} as="date" /> },
+              {
+                term: "Id",
+                value: (
+                  <span className="flex items-start gap-1">
+                    <span className="mono" translate="no">
+                      {group.id}
+                    </span>
+                    <CopyButton text={group.id} label="Copy group id" className="-my-0.5 flex" />
+                  </span>
+                ),
+              },
+            ]}
+          />
+        </Card>
+      </div>
+    </>
+  );
+}
+
+function sentence(days: readonly UsagePoint[]): string {
+  const total = days.reduce((sum, day) => sum + day.requests, 0);
+  const refused = days.reduce((sum, day) => sum + day.refused, 0);
+  return total === 0 ? "No call in the last 30 days." : `${formatNumber(total)} calls in the last 30 days, ${formatNumber(refused)} of them refused.`;
+}

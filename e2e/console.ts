@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import AxeBuilder from "@axe-core/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
+import { startServer, type TestServer } from "@/lib/testing/server";
+
+/** One server on an empty data directory for each spec file; a person in it who has just signed up. */
+export const test = base.extend<{ person: Person }, { server: TestServer }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads a fixture's needs from this pattern
+    async ({}, use) => {
+      const server = await startServer({ env: { ADMIN_TOKEN: "operator-token-of-the-tests" } });
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ server }, use) => use(server.url),
+  person: async ({ page }, use, info) => use(await signUp(page, `p${info.workerIndex}-${info.line}-${Date.now().toString(36)}`)),
+});
+
+export { expect };
+
+export interface Person {
+  email: string;
+  password: string;
+  /** The slug of their organization. */
+  org: string;
+}
+
+const PASSWORD = "a short sentence works";
+
+/** Signs somebody up through the page and waits for their overview. */
+export async function signUp(page: Page, name: string): Promise<Person> {
+  const email = `${name}@people.example`;
+  await page.goto("/sign-up");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("Organization").fill(`Org ${name}`);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.waitForURL(/\/orgs\/[^/]+$/);
+  return { email, password: PASSWORD, org: page.url().split("/").at(-1) ?? "" };
+}
+
+/** Calls the console's own API as the person of this page; gives back the answer's JSON. */
+export async function callAs<T>(page: Page, org: string, method: string, path: string, body?: object): Promise<T> {
+  return page.evaluate(
+    async ({ org, method, path, body }) => {
+      const response = await fetch(path, { method, headers: { "Latchkey-Organization": org, "Content-Type": "application/json" }, ...(body ? { body: JSON.stringify(body) } : {}) });
+      return response.json();
+    },
+    { org, method, path, body },
+  );
+}
+
+/** No accessibility violation on what the page shows now, in either theme. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const theme of ["light", "dark"]) {
+    await page.evaluate((name) => document.documentElement.setAttribute("data-theme", name), theme);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map((violation) => `${theme}: ${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+  }
+}
+
+/** `npm start` as a newcomer runs it, on the given port and data directory. Resolves when the terminal says it is ready. */
+export async function npmStart(port: number, dataDir: string): Promise<{ url: string; output(): string; stop(): Promise<void> }> {
+  const child: ChildProcess = spawn("npm", ["start"], { env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, NODE_ENV: "" }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const deadline = Date.now() + 180_000;
+  while (!output.includes("Stop it with Ctrl-C")) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`npm start did not get ready:\n${output}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  const stop = async () => {
+    const exit = once(child, "exit");
+    process.kill(-(child.pid ?? 0), "SIGINT"); // what Ctrl-C sends: the whole group
+    await exit;
+  };
+  return { url: `http://localhost:${port}`, output: () => output, stop };
+}
