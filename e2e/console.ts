@@ -4,7 +4,7 @@ import AxeBuilder from "@axe-core/playwright";
 import { test as base, expect, type Page } from "@playwright/test";
 import { startServer, type TestServer } from "@/lib/testing/server";
 
-/** One server on an empty data directory for each spec file; a person in it who has just signed up. */
+/** One server on an empty data directory for the whole run; a person in it who has just signed up. */
 export const test = base.extend<{ person: Person }, { server: TestServer }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads a fixture's needs from this pattern
@@ -64,7 +64,7 @@ export async function expectAccessible(page: Page): Promise<void> {
 
 /** `npm start` as a newcomer runs it, on the given port and data directory. Resolves when the terminal says it is ready. */
 export async function npmStart(port: number, dataDir: string): Promise<{ url: string; output(): string; stop(): Promise<void> }> {
-  const child: ChildProcess = spawn("npm", ["start"], { env: { ...process.env, PORT: String(port), DATA_DIR: dataDir, NODE_ENV: "" }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child: ChildProcess = spawn("npm", ["start"], { env: { ...process.env, PORT: String(port), DATA_DIR: dataDir }, stdio: ["ignore", "pipe", "pipe"], detached: true });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
   const deadline = Date.now() + 180_000;

@@ -6,6 +6,7 @@ import Link from "next/link";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { KeyFace } from "@/components/keys/key-face";
 import { isOff, KeyBadge, KeySentence } from "@/components/keys/key-state";
+import { StaleNotice } from "@/components/logs/stale-notice";
 import { PageCrumb } from "@/components/shell/header";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -32,13 +33,14 @@ type GroupViewProps = {
   days: { data: UsagePoint[] };
   /** UTC day from which `days` count. */
   since: string;
+  /** How many of its keys are shown. */
+  limit: number;
   mayCreateKeys: boolean;
 };
 
-export const KEYS_SHOWN = 50;
-
-export function GroupView({ org, group, keys: initialKeys, days: initialDays, since, mayCreateKeys }: GroupViewProps) {
-  const keys = useQuery({ ...keysQuery(org, { group_id: group.id, limit: KEYS_SHOWN }), initialData: initialKeys, refetchInterval: 5000 }).data;
+export function GroupView({ org, group, keys: initialKeys, days: initialDays, since, limit, mayCreateKeys }: GroupViewProps) {
+  const list = useQuery({ ...keysQuery(org, { group_id: group.id, limit }), initialData: initialKeys, refetchInterval: 5000 });
+  const keys = list.data;
   const days = useQuery({ ...seriesQuery(org, { interval: "1d", group_id: group.id, start: since }), initialData: initialDays, refetchInterval: 5000 }).data.data;
   const isOpen = group.archived_at === null;
   const generate = mayCreateKeys && isOpen && (
@@ -52,6 +54,7 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
       <PageHeader title={<bdi>{group.name}</bdi>} actions={keys.data.length > 0 && generate}>
         {group.description ? <bdi className="wrap-anywhere">{group.description}</bdi> : sentence(days)}
       </PageHeader>
+      <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
       {!isOpen && (
         <Notice className="mb-4" title="Archived.">
           It takes no new keys; what is here stays readable.
@@ -106,7 +109,7 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
                 </Table>
                 {keys.has_more && (
                   <TableFoot>
-                    The newest {KEYS_SHOWN}.
+                    The newest {limit}.
                     <Link href={`/orgs/${org}/keys?group_id=${group.id}`} className="link">
                       All keys of this group
                     </Link>

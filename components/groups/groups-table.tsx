@@ -3,13 +3,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Folders, Plus } from "lucide-react";
 import { usePathname } from "next/navigation";
+import { StaleNotice } from "@/components/logs/stale-notice";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
-import { FailedState } from "@/components/ui/failed-state";
 import { PageHeader } from "@/components/ui/page-header";
 import { Table, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
-import { isApiError } from "@/lib/api";
 import { formatNumber } from "@/lib/format";
 import { groupsQuery } from "@/lib/groups/client";
 import type { Group } from "@/lib/groups/schema";
@@ -34,17 +33,8 @@ export function GroupsTable({ org, groups: initialData, mayCreate }: GroupsTable
       <PageHeader title="Groups" actions={groups.length > 0 && create}>
         {groups.length === 0 ? "Keys live in groups, and there is none yet." : `${count(groups.length, "group")} with ${count(keys, "key")}.`}
       </PageHeader>
-      {list.isError && list.data === initialData ? (
-        <FailedState
-          boxed
-          title="The groups did not load"
-          onRetry={() => void list.refetch()}
-          retrying={list.isFetching}
-          requestId={isApiError(list.error) ? (list.error.requestId ?? undefined) : undefined}
-        >
-          Your keys still work.
-        </FailedState>
-      ) : groups.length === 0 ? (
+      <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
+      {groups.length === 0 ? (
         <EmptyState boxed glyph={<Folders />} title="Create the first group" action={create}>
           {mayCreate ? "A group holds the keys of one project or environment, such as Production. Keys come next." : "A group holds the keys of one project or environment. An admin of the organization creates it."}
         </EmptyState>

@@ -3,6 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
+import { StaleNotice } from "@/components/logs/stale-notice";
 import { useHydrated } from "@/components/ui/media";
 import { Meter, Stat, Stats } from "@/components/ui/stat";
 import { formatDayMonth, formatDuration, formatFigure, formatPercent } from "@/lib/format";
@@ -26,7 +27,8 @@ type FiguresProps = {
 
 /** What today and this month amount to. Days and months are UTC's, as limits and quotas are. */
 export function Figures({ org, yesterday, monthStart, days: initialDays, month: initialMonth, quota, isFirstDay }: FiguresProps) {
-  const days = useQuery({ ...seriesQuery(org, { interval: "1d", start: yesterday }), initialData: initialDays, refetchInterval: 5000 }).data.data;
+  const read = useQuery({ ...seriesQuery(org, { interval: "1d", start: yesterday }), initialData: initialDays, refetchInterval: 5000 });
+  const days = read.data.data;
   const month = useQuery({ ...seriesQuery(org, { interval: "1d", start: monthStart, environment: "live" }), initialData: initialMonth, refetchInterval: 5000 }).data.data;
   const today = days.at(-1);
   const before = days.find((point) => point.start.startsWith(yesterday));
@@ -35,6 +37,8 @@ export function Figures({ org, yesterday, monthStart, days: initialDays, month: 
   const used = month.reduce((sum, point) => sum + point.accepted + point.errors, 0);
   const [latency, unit] = formatDuration(today?.latency_ms.p95).split("\u00a0");
   return (
+    <>
+      <StaleNotice error={read.error} onRetry={() => void read.refetch()} />
     <Stats label="Today and this month">
       <Stat label="Calls today" value={formatFigure(calls)} note={isFirstDay ? "first day, nothing to compare yet" : `${formatFigure(before?.requests ?? 0)} yesterday, in UTC days`} />
       <Stat label="Refused today" value={formatFigure(refused)} note={refused === 0 ? (calls === 0 ? "no call yet" : "no call was refused") : `${formatPercent(refused / calls)} of the calls`} />
@@ -47,6 +51,7 @@ export function Figures({ org, yesterday, monthStart, days: initialDays, month: 
         note={<QuotaNote used={used} quota={quota} month={month} />}
       />
     </Stats>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Metadata } from "next";
 import { cache } from "react";
-import { GroupView, KEYS_SHOWN } from "@/components/groups/group-view";
+import { GroupView } from "@/components/groups/group-view";
 import { Page } from "@/components/ui/page-header";
 import { authorize, reachOf } from "@/lib/access/permissions";
 import { orNotFound, pageActor } from "@/lib/auth/page";
@@ -9,6 +9,8 @@ import { listKeys } from "@/lib/keys/keys";
 import { usageSeries } from "@/lib/usage/usage";
 
 type GroupPageProps = { params: Promise<{ org: string; group: string }> };
+
+const KEYS_SHOWN = 50;
 
 const groupOf = cache(async (org: string, id: string) => orNotFound(getGroup(authorize(await pageActor(org), "groups.read"), id)));
 
@@ -28,7 +30,7 @@ export default async function GroupPage({ params }: GroupPageProps) {
   ]);
   return (
     <Page>
-      <GroupView org={org} group={group} keys={keys} days={days} since={since} mayCreateKeys={reachOf(actor, "keys.create") !== null} />
+      <GroupView org={org} group={group} keys={keys} days={days} since={since} limit={KEYS_SHOWN} mayCreateKeys={reachOf(actor, "keys.create") !== null} />
     </Page>
   );
 }

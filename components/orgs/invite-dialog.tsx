@@ -1,0 +1,76 @@
+"use client";
+
+import { FormFailure, useForm } from "@/components/shell/form";
+import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { Field, Input, Select } from "@/components/ui/field";
+import { toastDone } from "@/components/ui/toaster";
+import { createInvite } from "@/lib/orgs/client";
+import { CreateInvite, type Member } from "@/lib/orgs/schema";
+
+export const roleSentences: Record<Member["role"], string> = {
+  viewer: "reads everything",
+  developer: "makes keys, ends their own",
+  admin: "everything but ownership",
+  owner: "everything",
+};
+
+type InviteDialogProps = {
+  org: string;
+  /** Those this person may give. */
+  roles: readonly Member["role"][];
+  /** Where messages lie while no mail server is set. */
+  outbox: string | null;
+  onClose: () => void;
+};
+
+/** Render it while it is open. */
+export function InviteDialog({ org, roles, outbox, onClose }: InviteDialogProps) {
+  const form = useForm({
+    schema: CreateInvite,
+    labels: { email: "E-mail", role: "Role" },
+    send: async (input) => {
+      const invite = await createInvite(org, input);
+      toastDone(`Invited ${invite.email}. The link works for 7 days.`);
+      onClose();
+    },
+  });
+  return (
+    <Dialog
+      open
+      onOpenChange={(open) => open || form.busy || onClose()}
+      title="Invite to the organization"
+      description="They get a link by e-mail. It works once, for 7 days; a new one replaces it."
+      onSubmit={form.submit}
+      footer={
+        <>
+          <Button variant="ghost" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" variant="primary" busy={form.busy} busyLabel="Inviting">
+            Send invitation
+          </Button>
+        </>
+      }
+    >
+      <FormFailure failure={form.failure} />
+      <Field label="E-mail" error={form.errors.email}>
+        <Input {...form.field("email")} data-initial-focus type="email" autoComplete="off" autoCapitalize="none" spellCheck={false} />
+      </Field>
+      <Field label="Role" error={form.errors.role}>
+        <Select {...form.field("role")} defaultValue="developer">
+          {roles.map((role) => (
+            <option key={role} value={role}>
+              {role}: {roleSentences[role]}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      {outbox !== null && (
+        <p className="text-sm text-fg-3">
+          No mail server is set (SMTP_URL): the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over yourself.
+        </p>
+      )}
+    </Dialog>
+  );
+}
