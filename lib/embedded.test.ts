@@ -66,9 +66,16 @@ describe("the embedded database", () => {
   test("gives the application a role that may create nothing, on this machine only, with durable commits", async () => {
     const dataDir = newDir();
     const server = await start(dataDir);
-    expect(await ask(server.appUrl, "select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = current_user")).toBe(false);
+    expect(await ask(server.appUrl, "select rolsuper or rolcreatedb or rolcreaterole from pg_roles where rolname = current_user")).toBe(
+      false,
+    );
     await expect(ask(server.appUrl, "create table mine (n int)")).rejects.toThrow(/permission denied/);
-    expect(await ask(server.ownerUrl, "select concat_ws(' ', current_setting('listen_addresses'), current_setting('fsync'), current_setting('synchronous_commit'))")).toBe("127.0.0.1 on on");
+    expect(
+      await ask(
+        server.ownerUrl,
+        "select concat_ws(' ', current_setting('listen_addresses'), current_setting('fsync'), current_setting('synchronous_commit'))",
+      ),
+    ).toBe("127.0.0.1 on on");
     expect(fs.statSync(path.join(dataDir, "pg18", "latchkey.json")).mode & 0o777).toBe(0o600);
     await expect(ask(server.appUrl.replace(/:[0-9a-f]{48}@/, ":wrong@"), "select 1")).rejects.toThrow(/password/);
   });

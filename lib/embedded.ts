@@ -101,7 +101,9 @@ function findBinaries(): { bin: string; major: string } {
     return { bin: path.join(native, "bin"), major: version.split(".")[0] ?? "0" };
   } catch (cause) {
     if (isErrno(cause) && cause.code !== "MODULE_NOT_FOUND") throw fileProblem(cause, "node_modules");
-    throw new Error(`There is no embedded PostgreSQL for ${platform}: set DATABASE_URL to a PostgreSQL server of version 15 or newer.`, { cause });
+    throw new Error(`There is no embedded PostgreSQL for ${platform}: set DATABASE_URL to a PostgreSQL server of version 15 or newer.`, {
+      cause,
+    });
   }
 }
 
@@ -188,7 +190,9 @@ function readSettings(cluster: Cluster): Settings {
   } catch (error) {
     if (isErrno(error) && error.code !== "ENOENT") throw fileProblem(error, cluster.dir);
   }
-  throw new Error(`${settingsFile(cluster.dir)} (port and passwords of the database) is missing or damaged: restore it from a backup, or set DATA_DIR to an empty directory.`);
+  throw new Error(
+    `${settingsFile(cluster.dir)} (port and passwords of the database) is missing or damaged: restore it from a backup, or set DATA_DIR to an empty directory.`,
+  );
 }
 
 /** Inside the cluster's directory, so that the passwords can never be separated from the data they open. */
@@ -206,7 +210,9 @@ async function chooseIdentity(place: string, exists: boolean, bin: string): Prom
   const owner = fs.statSync(place);
   if (self !== 0) {
     if (exists && owner.uid !== self) {
-      throw new Error(`The database in ${place} belongs to another user (uid ${owner.uid}): start as that user, or hand it over with "sudo chown -R ${self} ${path.dirname(place)}".`);
+      throw new Error(
+        `The database in ${place} belongs to another user (uid ${owner.uid}): start as that user, or hand it over with "sudo chown -R ${self} ${path.dirname(place)}".`,
+      );
     }
     return { kind: "self" };
   }
@@ -230,11 +236,15 @@ interface Finished {
   output: string;
 }
 
-const run = (cluster: Cluster, program: "initdb" | "pg_ctl", args: string[]) => execute(cluster.identity, path.join(cluster.bin, program), args);
+const run = (cluster: Cluster, program: "initdb" | "pg_ctl", args: string[]) =>
+  execute(cluster.identity, path.join(cluster.bin, program), args);
 
 /** Resolves when the program exits, whatever still holds its pipes: a started server outlives pg_ctl. */
 function execute(identity: Identity, program: string, args: string[]): Promise<Finished> {
-  const wrapped = identity.kind === "namespace" ? ["unshare", "--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, program, ...args] : [program, ...args];
+  const wrapped =
+    identity.kind === "namespace"
+      ? ["unshare", "--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, program, ...args]
+      : [program, ...args];
   const options: SpawnOptions = {
     // A clean environment: PGPORT and its kin would change what the programs do, and messages must be English to be recognised.
     env: { NODE_ENV: "production", PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, LC_ALL: "C", TZ: "UTC" },
@@ -253,7 +263,12 @@ function execute(identity: Identity, program: string, args: string[]): Promise<F
       });
     }
     child.on("error", (cause) =>
-      reject(new Error(`The embedded PostgreSQL does not run on this machine (${cause.message}): set DATABASE_URL to a PostgreSQL server of version 15 or newer.`, { cause })),
+      reject(
+        new Error(
+          `The embedded PostgreSQL does not run on this machine (${cause.message}): set DATABASE_URL to a PostgreSQL server of version 15 or newer.`,
+          { cause },
+        ),
+      ),
     );
     child.on("exit", (code) => {
       setImmediate(() => {
@@ -321,7 +336,18 @@ async function startServer(cluster: Cluster, port: number): Promise<string | und
     dynamic_shared_memory_type: process.platform === "win32" ? "windows" : "mmap",
   };
   const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
-  const started = await run(cluster, "pg_ctl", ["-D", cluster.dir, "-w", "-t", String(START_SECONDS), "-l", log, "-o", flags.join(" "), "start"]);
+  const started = await run(cluster, "pg_ctl", [
+    "-D",
+    cluster.dir,
+    "-w",
+    "-t",
+    String(START_SECONDS),
+    "-l",
+    log,
+    "-o",
+    flags.join(" "),
+    "start",
+  ]);
   if (started.code === 0) return undefined;
   let said = "";
   if (fs.existsSync(log)) said = fs.readFileSync(log).subarray(before).toString("utf8");
@@ -331,7 +357,8 @@ async function startServer(cluster: Cluster, port: number): Promise<string | und
 async function stopServer(cluster: Cluster): Promise<void> {
   if (serverPid(cluster) === undefined) return;
   const stopped = await run(cluster, "pg_ctl", ["-D", cluster.dir, "-m", "fast", "-w", "-t", "60", "stop"]);
-  if (stopped.code !== 0 && serverPid(cluster) !== undefined) throw serverProblem(cluster, stopped.output, "The embedded database did not stop");
+  if (stopped.code !== 0 && serverPid(cluster) !== undefined)
+    throw serverProblem(cluster, stopped.output, "The embedded database did not stop");
 }
 
 /** The running server's process, if there is one. */
@@ -369,7 +396,8 @@ function isAlive(pid: number): boolean {
 
 // Sessions of our own
 
-const urlOf = (role: string, password: string, port: number, database = DATABASE) => `postgresql://${role}:${password}@127.0.0.1:${port}/${database}`;
+const urlOf = (role: string, password: string, port: number, database = DATABASE) =>
+  `postgresql://${role}:${password}@127.0.0.1:${port}/${database}`;
 
 async function connectOwner(settings: Settings): Promise<pg.Client> {
   const client = new pg.Client({
@@ -398,7 +426,9 @@ async function answers(settings: Settings): Promise<boolean> {
   } catch (error) {
     // Our server would know the password: somebody else's listens there.
     if (error instanceof pg.DatabaseError && error.code === "28P01") {
-      throw new Error(`Another PostgreSQL listens on port ${settings.port} of the embedded database: stop one of the two.`, { cause: error });
+      throw new Error(`Another PostgreSQL listens on port ${settings.port} of the embedded database: stop one of the two.`, {
+        cause: error,
+      });
     }
     return false;
   }
@@ -496,14 +526,23 @@ function isFree(port: number): Promise<boolean> {
 
 const isErrno = (error: unknown): error is NodeJS.ErrnoException => error instanceof Error && "code" in error;
 
-const diskFull = (place: string, cause: unknown) => new Error(`The disk that holds ${place} is full: free some space and start again.`, { cause });
+const diskFull = (place: string, cause: unknown) =>
+  new Error(`The disk that holds ${place} is full: free some space and start again.`, { cause });
 
 function fileProblem(error: unknown, place: string): Error {
   if (!isErrno(error)) return error instanceof Error ? error : new Error(String(error));
   if (error.code === "ENOSPC" || error.code === "EDQUOT") return diskFull(place, error);
   if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(error.code ?? "")) {
-    const why = error.code === "ENOTDIR" || error.code === "EEXIST" ? "it is not a directory" : error.code === "EROFS" ? "the file system is read-only" : "permission denied";
-    return new Error(`Cannot write to ${place} (${why}): give the user who starts Latchkey write access to it, or set DATA_DIR to another directory.`, { cause: error });
+    const why =
+      error.code === "ENOTDIR" || error.code === "EEXIST"
+        ? "it is not a directory"
+        : error.code === "EROFS"
+          ? "the file system is read-only"
+          : "permission denied";
+    return new Error(
+      `Cannot write to ${place} (${why}): give the user who starts Latchkey write access to it, or set DATA_DIR to another directory.`,
+      { cause: error },
+    );
   }
   return new Error(`Cannot use ${place} (${error.code}).`, { cause: error });
 }
@@ -513,9 +552,14 @@ function serverProblem(cluster: Cluster, said: string, what: string): Error {
   const cause = new Error(said.trim());
   if (/No space left on device|ENOSPC|Disk quota exceeded/i.test(said)) return diskFull(cluster.dataDir, cause);
   if (/database files are incompatible with server/.test(said)) {
-    return new Error(`The database in ${cluster.dir} was made by another PostgreSQL version: start the version of Latchkey that made it, or set DATA_DIR to an empty directory.`, { cause });
+    return new Error(
+      `The database in ${cluster.dir} was made by another PostgreSQL version: start the version of Latchkey that made it, or set DATA_DIR to an empty directory.`,
+      { cause },
+    );
   }
-  const lines = said.split("\n").filter((line) => line.trim() !== "" && !/^(HINT|Examine the log output|pg_ctl: could not start)/.test(line.trim()));
+  const lines = said
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^(HINT|Examine the log output|pg_ctl: could not start)/.test(line.trim()));
   const telling = lines.findLast((line) => /FATAL|PANIC|error/i.test(line)) ?? lines.at(-1) ?? "no reason given";
   const reason = telling.replace(/^.*?(FATAL|PANIC|ERROR|error):\s*/, "").trim();
   return new Error(`${what}: ${reason}. Its log is ${logFile(cluster)}.`, { cause });

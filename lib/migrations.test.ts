@@ -32,7 +32,8 @@ async function query(url: string, sql: string, values: unknown[] = []): Promise<
   }
 }
 
-const run = (ownerUrl: string, migrationsDir: string, appRole?: string) => migrate({ ownerUrl, migrationsDir, log: () => {}, ...(appRole === undefined ? {} : { appRole }) });
+const run = (ownerUrl: string, migrationsDir: string, appRole?: string) =>
+  migrate({ ownerUrl, migrationsDir, log: () => {}, ...(appRole === undefined ? {} : { appRole }) });
 const empty = () => testDatabase("template0");
 
 describe("migrate", () => {
@@ -45,7 +46,12 @@ describe("migrate", () => {
     const both = folder(two);
     expect(await run(ownerUrl, both)).toEqual({ applied: ["2_two"] });
     expect(await run(ownerUrl, both)).toEqual({ applied: [] });
-    expect(await query(ownerUrl, "select migration_name, applied_steps_count, finished_at is null as open from _prisma_migrations order by started_at")).toEqual([
+    expect(
+      await query(
+        ownerUrl,
+        "select migration_name, applied_steps_count, finished_at is null as open from _prisma_migrations order by started_at",
+      ),
+    ).toEqual([
       { migration_name: "1_one", applied_steps_count: 1, open: false },
       { migration_name: "2_two", applied_steps_count: 1, open: false },
     ]);
@@ -69,14 +75,18 @@ describe("migrate", () => {
   test("refuses a migration that was edited after it had been applied", async () => {
     const { ownerUrl } = await empty();
     await run(ownerUrl, folder(two));
-    await expect(run(ownerUrl, folder({ ...two, "1_one": "create table one (n bigint);" }))).rejects.toThrow(/^The migration 1_one was changed after this database had applied it/);
+    await expect(run(ownerUrl, folder({ ...two, "1_one": "create table one (n bigint);" }))).rejects.toThrow(
+      /^The migration 1_one was changed after this database had applied it/,
+    );
   });
 
   test("refuses a database that is newer than the code", async () => {
     const { ownerUrl } = await empty();
     await run(ownerUrl, folder(two));
     const { "1_one": one } = two;
-    await expect(run(ownerUrl, folder({ "1_one": one }))).rejects.toThrow(/^This database is newer than this version of Latchkey \(it has the migration 2_two\)/);
+    await expect(run(ownerUrl, folder({ "1_one": one }))).rejects.toThrow(
+      /^This database is newer than this version of Latchkey \(it has the migration 2_two\)/,
+    );
   });
 
   test("refuses a database with somebody else's tables", async () => {
@@ -101,9 +111,13 @@ describe("a database that cannot be reached", () => {
 
   test("a wrong password and a missing database are told apart", async () => {
     const { ownerUrl } = await testDatabase();
-    await expect(run(ownerUrl.replace(/:[0-9a-f]{48}@/, ":wrong@"), real)).rejects.toThrow(/: it refuses the user name or password\. Check DATABASE_URL\.$/);
+    await expect(run(ownerUrl.replace(/:[0-9a-f]{48}@/, ":wrong@"), real)).rejects.toThrow(
+      /: it refuses the user name or password\. Check DATABASE_URL\.$/,
+    );
     await expect(run(`${ownerUrl}x`, real)).rejects.toThrow(/: it has no database named "test_.*x"\./);
-    expect(connectionProblem(new Error("timeout expired"), "postgresql://h/d", "DATABASE_OWNER_URL")).toBe("Cannot use the database at h:5432: it does not answer. Check DATABASE_OWNER_URL.");
+    expect(connectionProblem(new Error("timeout expired"), "postgresql://h/d", "DATABASE_OWNER_URL")).toBe(
+      "Cannot use the database at h:5432: it does not answer. Check DATABASE_OWNER_URL.",
+    );
   });
 });
 
@@ -142,7 +156,8 @@ describe("the first migration", () => {
   });
 
   test("makes the days of usage that are missing, once, whoever asks", async () => {
-    const make = (url: string, first: string, last: string) => query(url, "select usage_partitions($1::date, $2::date) as made", [first, last]);
+    const make = (url: string, first: string, last: string) =>
+      query(url, "select usage_partitions($1::date, $2::date) as made", [first, last]);
     expect(await make(app, "2024-02-28", "2024-03-01")).toEqual([{ made: 3 }]);
     expect(await make(app, "2024-02-28", "2024-03-02")).toEqual([{ made: 1 }]);
     const together = await Promise.all([1, 2, 3, 4].map(() => make(app, "2025-01-01", "2025-01-10")));
@@ -153,16 +168,25 @@ describe("the first migration", () => {
   test("puts each usage row into its UTC day, whatever the session's time zone", async () => {
     await query(app, "set timezone = 'Pacific/Auckland'; select usage_partitions('2026-11-20', '2026-11-21')");
     const insert = (at: string, id: string) =>
-      query(app, `insert into "UsageEvent" values ('${id}', '${at}', 'o', 'g', 'k', 's', 'p', 'live', 'GET', '/', 200, 'ok', 1) returning tableoid::regclass::text as day`);
+      query(
+        app,
+        `insert into "UsageEvent" values ('${id}', '${at}', 'o', 'g', 'k', 's', 'p', 'live', 'GET', '/', 200, 'ok', 1) returning tableoid::regclass::text as day`,
+      );
     expect(await insert("2026-11-20T23:59:59.999Z", "r1")).toEqual([{ day: '"UsageEvent_20261120"' }]);
     expect(await insert("2026-11-21T00:00:00Z", "r2")).toEqual([{ day: '"UsageEvent_20261121"' }]);
-    await refused(app, `insert into "UsageEvent" select 'r3', '2030-01-01', 'o', 'g', 'k', 's', 'p', 'live', 'GET', '/', 200, 'ok', 1`).toThrow(/no partition/);
+    await refused(
+      app,
+      `insert into "UsageEvent" select 'r3', '2030-01-01', 'o', 'g', 'k', 's', 'p', 'live', 'GET', '/', 200, 'ok', 1`,
+    ).toThrow(/no partition/);
     const indexes = await query(app, `select count(*)::int as n from pg_indexes where tablename = 'UsageEvent_20261120'`);
     expect(indexes).toEqual([{ n: 3 }]);
   });
 
   test("brings the plans of the contract", async () => {
-    const plans = await query(app, `select id, name, "requestsPerMinute" as rpm, "requestsPerMonth" as rpmonth, "firstCredits" as credits, cardinality(scopes) as scopes from "Plan" order by "sortOrder"`);
+    const plans = await query(
+      app,
+      `select id, name, "requestsPerMinute" as rpm, "requestsPerMonth" as rpmonth, "firstCredits" as credits, cardinality(scopes) as scopes from "Plan" order by "sortOrder"`,
+    );
     expect(plans).toEqual([
       { id: "free", name: "Free", rpm: 60, rpmonth: 1000, credits: 50, scopes: 7 },
       { id: "starter", name: "Starter", rpm: 150, rpmonth: 10_000, credits: 500, scopes: 7 },

@@ -129,7 +129,9 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: string }>("select current_setting('server_version_num') as version");
   const major = Math.floor(Number(rows[0]?.version) / 10_000);
   if (major < OLDEST_SERVER) {
-    throw new Error(`Latchkey needs PostgreSQL ${OLDEST_SERVER} or newer, and this server is version ${major}: upgrade it, or leave DATABASE_URL unset to use the embedded one.`);
+    throw new Error(
+      `Latchkey needs PostgreSQL ${OLDEST_SERVER} or newer, and this server is version ${major}: upgrade it, or leave DATABASE_URL unset to use the embedded one.`,
+    );
   }
 }
 
@@ -139,7 +141,8 @@ async function lock(client: pg.Client, log: (line: string) => void): Promise<voi
     const { rows } = await client.query<{ got: boolean }>("select pg_try_advisory_lock($1) as got", [LOCK]);
     if (rows[0]?.got) return;
     const waited = (Date.now() - start) / 1000;
-    if (waited > LOCK_WAIT_SECONDS) throw new Error("Another process has been migrating this database for ten minutes: look at it before you start again.");
+    if (waited > LOCK_WAIT_SECONDS)
+      throw new Error("Another process has been migrating this database for ten minutes: look at it before you start again.");
     if (waited > 2 && !told) log("Waiting for another process that migrates the database");
     told ||= waited > 2;
   }
@@ -157,7 +160,9 @@ async function pendingMigrations(client: pg.Client, migrations: Migration[]): Pr
   for (const row of rows) {
     const migration = known.get(row.migration_name);
     if (!migration) {
-      throw new Error(`This database is newer than this version of Latchkey (it has the migration ${row.migration_name}): start the newer version, or restore a backup from before the upgrade.`);
+      throw new Error(
+        `This database is newer than this version of Latchkey (it has the migration ${row.migration_name}): start the newer version, or restore a backup from before the upgrade.`,
+      );
     }
     if (migration.checksum !== row.checksum) {
       throw new Error(
@@ -174,11 +179,15 @@ async function readHistory(client: pg.Client): Promise<Row[]> {
   const { rows: tables } = await client.query<{ tablename: string }>("select tablename from pg_tables where schemaname = current_schema()");
   if (!tables.some(({ tablename }) => tablename === "_prisma_migrations")) {
     if (tables.length > 0) {
-      throw new Error(`The database has tables of another program (such as "${tables[0]?.tablename}"): give Latchkey an empty database of its own.`);
+      throw new Error(
+        `The database has tables of another program (such as "${tables[0]?.tablename}"): give Latchkey an empty database of its own.`,
+      );
     }
     await forgivingPrivileges(() => client.query(HISTORY));
   }
-  const { rows } = await client.query<Row>("select migration_name, checksum, finished_at from _prisma_migrations where rolled_back_at is null");
+  const { rows } = await client.query<Row>(
+    "select migration_name, checksum, finished_at from _prisma_migrations where rolled_back_at is null",
+  );
   return rows;
 }
 
@@ -193,7 +202,9 @@ async function apply(client: pg.Client, { name, sql, checksum }: Migration): Pro
     await client.query("rollback").catch(() => {});
     await client.query("update _prisma_migrations set logs = $2 where id = $1", [id, reason]).catch(() => {});
     const full = error instanceof pg.DatabaseError && error.code === "53100";
-    throw new Error(full ? `The migration ${name} failed: the disk of the database is full.` : `The migration ${name} failed: ${reason}.`, { cause: error });
+    throw new Error(full ? `The migration ${name} failed: the disk of the database is full.` : `The migration ${name} failed: ${reason}.`, {
+      cause: error,
+    });
   }
   await client.query("update _prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1", [id]);
 }
@@ -204,7 +215,8 @@ async function grant(client: pg.Client, appRole: string): Promise<void> {
     [appRole],
   );
   if (rows[0]?.self) return;
-  if (!rows[0]?.exists) throw new Error(`The database has no role "${appRole}": create it (CREATE ROLE … LOGIN PASSWORD …) or correct DATABASE_URL.`);
+  if (!rows[0]?.exists)
+    throw new Error(`The database has no role "${appRole}": create it (CREATE ROLE … LOGIN PASSWORD …) or correct DATABASE_URL.`);
   const role = pg.escapeIdentifier(appRole);
   const schema = pg.escapeIdentifier(rows[0].schema);
   const statements = [
@@ -219,7 +231,9 @@ async function grant(client: pg.Client, appRole: string): Promise<void> {
     `alter default privileges in schema ${schema} grant execute on functions to ${role}`,
   ];
   for (const [table, privileges] of Object.entries(NARROW_GRANTS)) {
-    const { rows: found } = await client.query("select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as found", [table]);
+    const { rows: found } = await client.query("select to_regclass(format('%I.%I', current_schema(), $1::text)) is not null as found", [
+      table,
+    ]);
     if (!found[0]?.found) continue;
     const name = `${schema}.${pg.escapeIdentifier(table)}`;
     statements.push(`revoke all on table ${name} from ${role}`, `grant ${privileges} on table ${name} to ${role}`);
@@ -233,6 +247,9 @@ async function forgivingPrivileges<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== "42501") throw error;
-    throw new Error(`The database role may not do what a migration needs (${error.message}): give DATABASE_OWNER_URL the role that owns the database.`, { cause: error });
+    throw new Error(
+      `The database role may not do what a migration needs (${error.message}): give DATABASE_OWNER_URL the role that owns the database.`,
+      { cause: error },
+    );
   }
 }

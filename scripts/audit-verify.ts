@@ -10,7 +10,11 @@ const PAGE = 2_000;
 async function verifyChain(chain: string, head: ChainState): Promise<{ ok: boolean; says: string }> {
   let state = emptyChain;
   for (;;) {
-    const rows = await db.auditEvent.findMany({ where: { chain, sequence: { gt: state.sequence } }, orderBy: { sequence: "asc" }, take: PAGE });
+    const rows = await db.auditEvent.findMany({
+      where: { chain, sequence: { gt: state.sequence } },
+      orderBy: { sequence: "asc" },
+      take: PAGE,
+    });
     const followed = follow(state, rows);
     if (!followed.ok) return { ok: false, says: `broken at event ${followed.sequence}: ${followed.why}` };
     state = followed.state;
@@ -18,7 +22,8 @@ async function verifyChain(chain: string, head: ChainState): Promise<{ ok: boole
   }
   // Events written while this ran are past the head that was read; what is short of it is missing.
   if (state.sequence < head.sequence) return { ok: false, says: `events ${state.sequence + 1} to ${head.sequence} are missing at the end` };
-  if (state.sequence === head.sequence && state.hash !== head.hash) return { ok: false, says: "the last event is not the one the head names" };
+  if (state.sequence === head.sequence && state.hash !== head.hash)
+    return { ok: false, says: "the last event is not the one the head names" };
   return { ok: true, says: `whole up to event ${state.sequence}, ${state.hash.slice(0, 16)}…` };
 }
 
@@ -26,7 +31,11 @@ async function main(): Promise<number> {
   const close = await openDeployment(provideEnv(parseEnv(process.env)), () => {});
   try {
     const heads = await db.auditHead.findMany({ orderBy: { chain: "asc" } });
-    const orphans = await db.auditEvent.findMany({ where: { chain: { notIn: heads.map((head) => head.chain) } }, distinct: ["chain"], select: { chain: true } });
+    const orphans = await db.auditEvent.findMany({
+      where: { chain: { notIn: heads.map((head) => head.chain) } },
+      distinct: ["chain"],
+      select: { chain: true },
+    });
     let broken = 0;
     const say = (chain: string, { ok, says }: { ok: boolean; says: string }) => {
       if (!ok) broken += 1;

@@ -55,17 +55,145 @@ interface DemoKey {
 }
 
 const keys: DemoKey[] = [
-  { name: "Invoice intake", group: "Production", by: 0, access: "write", peak: 34, expiresIn: 113, refused: null, from: [{ ip: "203.0.113.24", country: "DE" }], agent: "node/22.11 undici", age: 30 },
-  { name: "Customs worker", group: "Customs pipeline", by: 1, access: "full", peak: 22, expiresIn: 221, refused: { outcome: "insufficient_scope", status: 403, share: 0.01 }, from: [{ ip: "198.51.100.7", country: "NL" }, { ip: "198.51.100.9", country: "NL" }], agent: "python-httpx/0.28", age: 30 },
-  { name: "Partner portal", group: "Partners", by: 1, access: "read", peak: 18, expiresIn: 49, refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.06 }, from: [{ ip: "192.0.2.118", country: "FR" }], agent: "okhttp/5.0", age: 30 },
-  { name: "Warehouse sync", group: "Production", by: 2, access: "full", peak: 10, expiresIn: 3, refused: null, from: [{ ip: "203.0.113.61", country: "DE" }], agent: "Go-http-client/2.0", age: 30 },
-  { name: "Mobile upload", group: "Production", by: 2, access: "write", peak: 8, expiresIn: 74, refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.02 }, from: [{ ip: "2001:db8:4f2::91c", country: "PL" }], agent: "Dart/3.9", age: 24 },
-  { name: "Reconciliation of quarterly carrier statements, EU and UK", group: "Finance", by: 3, access: "full", peak: 3, refused: null, from: [{ ip: "198.51.100.40", country: "IE" }], agent: "curl/8.9.1", age: 30 },
-  { name: "שער ספקים", group: "Partners", by: 1, access: "read", peak: 2, expiresIn: 181, refused: null, from: [{ ip: "192.0.2.77", country: "IL" }], agent: "axios/1.9", age: 20 },
-  { name: "CI smoke tests", group: "Staging", by: 3, access: "full", environment: "test", peak: 4, expiresIn: 100, refused: null, from: [{ ip: "198.51.100.201", country: "US" }], agent: "vitest", age: 28 },
-  { name: "Nightly export", group: "Finance", by: 3, access: "read", scopes: ["export", "status"], peak: 1, expiresIn: 40, refused: null, from: [{ ip: "203.0.113.24", country: "DE" }], agent: "curl/8.9.1", age: 30, silentFor: 12 },
-  { name: "Notebook, data science", group: "Staging", by: 2, access: "read", environment: "test", peak: 0, expiresIn: 89, refused: null, from: [], agent: "", age: 9 },
-  { name: "Old ERP bridge", group: "Production", by: 0, access: "full", peak: 5, refused: null, from: [{ ip: "203.0.113.70", country: "DE" }], agent: "Java/17", age: 30, silentFor: 2, revokedAgo: 2 },
+  {
+    name: "Invoice intake",
+    group: "Production",
+    by: 0,
+    access: "write",
+    peak: 34,
+    expiresIn: 113,
+    refused: null,
+    from: [{ ip: "203.0.113.24", country: "DE" }],
+    agent: "node/22.11 undici",
+    age: 30,
+  },
+  {
+    name: "Customs worker",
+    group: "Customs pipeline",
+    by: 1,
+    access: "full",
+    peak: 22,
+    expiresIn: 221,
+    refused: { outcome: "insufficient_scope", status: 403, share: 0.01 },
+    from: [
+      { ip: "198.51.100.7", country: "NL" },
+      { ip: "198.51.100.9", country: "NL" },
+    ],
+    agent: "python-httpx/0.28",
+    age: 30,
+  },
+  {
+    name: "Partner portal",
+    group: "Partners",
+    by: 1,
+    access: "read",
+    peak: 18,
+    expiresIn: 49,
+    refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.06 },
+    from: [{ ip: "192.0.2.118", country: "FR" }],
+    agent: "okhttp/5.0",
+    age: 30,
+  },
+  {
+    name: "Warehouse sync",
+    group: "Production",
+    by: 2,
+    access: "full",
+    peak: 10,
+    expiresIn: 3,
+    refused: null,
+    from: [{ ip: "203.0.113.61", country: "DE" }],
+    agent: "Go-http-client/2.0",
+    age: 30,
+  },
+  {
+    name: "Mobile upload",
+    group: "Production",
+    by: 2,
+    access: "write",
+    peak: 8,
+    expiresIn: 74,
+    refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.02 },
+    from: [{ ip: "2001:db8:4f2::91c", country: "PL" }],
+    agent: "Dart/3.9",
+    age: 24,
+  },
+  {
+    name: "Reconciliation of quarterly carrier statements, EU and UK",
+    group: "Finance",
+    by: 3,
+    access: "full",
+    peak: 3,
+    refused: null,
+    from: [{ ip: "198.51.100.40", country: "IE" }],
+    agent: "curl/8.9.1",
+    age: 30,
+  },
+  {
+    name: "שער ספקים",
+    group: "Partners",
+    by: 1,
+    access: "read",
+    peak: 2,
+    expiresIn: 181,
+    refused: null,
+    from: [{ ip: "192.0.2.77", country: "IL" }],
+    agent: "axios/1.9",
+    age: 20,
+  },
+  {
+    name: "CI smoke tests",
+    group: "Staging",
+    by: 3,
+    access: "full",
+    environment: "test",
+    peak: 4,
+    expiresIn: 100,
+    refused: null,
+    from: [{ ip: "198.51.100.201", country: "US" }],
+    agent: "vitest",
+    age: 28,
+  },
+  {
+    name: "Nightly export",
+    group: "Finance",
+    by: 3,
+    access: "read",
+    scopes: ["export", "status"],
+    peak: 1,
+    expiresIn: 40,
+    refused: null,
+    from: [{ ip: "203.0.113.24", country: "DE" }],
+    agent: "curl/8.9.1",
+    age: 30,
+    silentFor: 12,
+  },
+  {
+    name: "Notebook, data science",
+    group: "Staging",
+    by: 2,
+    access: "read",
+    environment: "test",
+    peak: 0,
+    expiresIn: 89,
+    refused: null,
+    from: [],
+    agent: "",
+    age: 9,
+  },
+  {
+    name: "Old ERP bridge",
+    group: "Production",
+    by: 0,
+    access: "full",
+    peak: 5,
+    refused: null,
+    from: [{ ip: "203.0.113.70", country: "DE" }],
+    agent: "Java/17",
+    age: 30,
+    silentFor: 2,
+    revokedAgo: 2,
+  },
 ];
 
 const routes: { method: string; route: string; share: number; latencyMs: number }[] = [
@@ -85,23 +213,32 @@ function random(): number {
 }
 
 async function fill(): Promise<void> {
-  if ((await db.org.count({ where: { isDemo: true } })) > 0) throw new Error("There is a demo organization already. `npm run demo -- --remove` takes it away.");
+  if ((await db.org.count({ where: { isDemo: true } })) > 0)
+    throw new Error("There is a demo organization already. `npm run demo -- --remove` takes it away.");
   const end = Date.now();
-  let clock = end - 31 * DAY;
+  /** In office hours of the day that many days ago. */
+  const officeHours = (daysAgo: number, minutes: number) => Math.min(end - HOUR, Math.floor((end - daysAgo * DAY) / DAY) * DAY + 9 * HOUR + minutes * 60_000);
+  let clock = officeHours(31, 0);
   setClock(() => (clock += 37)); // a moment passes with every step, so that the log reads in order
   const password = randomBytes(12).toString("base64url");
   const { org, users } = await makeOrg(await hashPassword(password));
   const actors = users.map((user, i) => ({ ...user, orgId: org.id, role: people[i]?.role ?? "viewer" }) as Actor);
   const owner = actors[0] as Actor;
 
-  for (const [name, description] of [["Production", "What customers reach"], ["Customs pipeline", "Declarations to the authorities"], ["Partners", "Keys that leave the house"], ["Finance", ""], ["Staging", "Nothing here matters"]] as const) {
+  for (const [name, description] of [
+    ["Production", "What customers reach"],
+    ["Customs pipeline", "Declarations to the authorities"],
+    ["Partners", "Keys that leave the house"],
+    ["Finance", ""],
+    ["Staging", "Nothing here matters"],
+  ] as const) {
     await createGroup(authorize(owner, "groups.write"), { name, description });
   }
   const groups = new Map((await db.group.findMany({ where: { orgId: org.id } })).map((group) => [group.name, group.id]));
 
   const made: { plan: DemoKey; key: NewKey }[] = [];
   for (const plan of keys.toSorted((a, b) => b.age - a.age)) {
-    clock = end - plan.age * DAY + made.length * 600_000;
+    clock = officeHours(plan.age, 23 * made.length);
     const key = await createKey(authorize(actors[plan.by] as Actor, "keys.create"), {
       name: plan.name,
       group_id: groups.get(plan.group),
@@ -115,13 +252,16 @@ async function fill(): Promise<void> {
   }
   const records = made.flatMap(({ plan, key }) => calls(plan, key, end)).toSorted((a, b) => a.at - b.at);
   for (let i = 0; i < records.length; i += 4_000) {
-    if (process.stdout.isTTY) process.stdout.write(`\r  Writing calls … ${Math.min(records.length, i + 4_000).toLocaleString("en")} of ${records.length.toLocaleString("en")}`);
+    if (process.stdout.isTTY)
+      process.stdout.write(
+        `\r  Writing calls … ${Math.min(records.length, i + 4_000).toLocaleString("en")} of ${records.length.toLocaleString("en")}`,
+      );
     await drain(records.slice(i, i + 4_000));
   }
   process.stdout.write("\n");
   await setQuota(owner, records, monthOf(end));
   for (const { plan, key } of made.filter(({ plan }) => plan.revokedAgo !== undefined)) {
-    clock = end - (plan.revokedAgo ?? 0) * DAY;
+    clock = officeHours(plan.revokedAgo ?? 0, 95);
     await revokeKey(authorize(owner, "keys.revoke"), key.id, { reason: "Replaced" });
   }
   const guest = await inviteFirstAccount(owner);
@@ -143,12 +283,30 @@ interface DemoUser {
 async function makeOrg(passwordHash: string): Promise<{ org: { id: string }; users: DemoUser[] }> {
   const users = people.map((person): DemoUser => {
     const email = `${person.name.normalize("NFKD").replace(/\p{M}/gu, "").split(" ")[0]?.toLowerCase()}${DOMAIN}`;
-    return { type: "user", id: newId("usr", now()), name: person.name, email, groupId: null, environment: null, request: { id: newId("req", now()), ip: person.ip, country: person.country, userAgent: "Firefox 146 on macOS" } };
+    return {
+      type: "user",
+      id: newId("usr", now()),
+      name: person.name,
+      email,
+      groupId: null,
+      environment: null,
+      request: { id: newId("req", now()), ip: person.ip, country: person.country, userAgent: "Firefox 146 on macOS" },
+    };
   });
   const org = await change(operator(), async (tx) => {
-    await tx.user.createMany({ data: users.map(({ id, name, email }, i) => ({ id, name, email, passwordHash: i === 0 ? passwordHash : null, createdAt: new Date(now()) })) });
+    await tx.user.createMany({
+      data: users.map(({ id, name, email }, i) => ({
+        id,
+        name,
+        email,
+        passwordHash: i === 0 ? passwordHash : null,
+        createdAt: new Date(now()),
+      })),
+    });
     const { org, event } = await insertOrg(tx, { name: NAME, planId: "business", isDemo: true, createdAt: new Date(now()) });
-    await tx.member.createMany({ data: users.map(({ id }, i) => ({ orgId: org.id, userId: id, role: people[i]?.role ?? "viewer", createdAt: new Date(now()) })) });
+    await tx.member.createMany({
+      data: users.map(({ id }, i) => ({ orgId: org.id, userId: id, role: people[i]?.role ?? "viewer", createdAt: new Date(now()) })),
+    });
     return { result: org, events: [event] };
   });
   return { org, users };
@@ -202,14 +360,14 @@ function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRe
   };
 }
 
+/** The month's requests, as if each had been counted. */
 async function setQuota(actor: Actor, records: UsageRecord[], month: string): Promise<void> {
-  for (const environment of ["live", "test"] as const) {
-    const used = records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.status === 200).length;
-    await change(authorize(actor, "groups.write"), async (tx) => {
-      await tx.quotaPeriod.create({ data: { orgId: actor.orgId, environment, month, used } });
-      return { result: null, events: [{ action: "demo.fill", target: { type: "organization", id: actor.orgId, name: NAME }, after: { environment, month, used } }] };
-    });
-  }
+  const used = (environment: string) => records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.status === 200).length;
+  const data = (["live", "test"] as const).map((environment) => ({ orgId: actor.orgId, environment, month, used: used(environment) }));
+  await change(authorize(actor, "groups.write"), async (tx) => {
+    await tx.quotaPeriod.createMany({ data });
+    return { result: null, events: [{ action: "demo.fill", target: { type: "organization", id: actor.orgId, name: NAME }, after: { calls: records.length } }] };
+  });
 }
 
 /** Whoever set this deployment up finds the demo in the organization switcher. */
@@ -218,7 +376,12 @@ async function inviteFirstAccount(owner: Actor): Promise<string | null> {
   if (first === null) return null;
   await change(authorize(owner, "members.write"), async (tx) => {
     await tx.member.create({ data: { orgId: owner.orgId, userId: first.id, role: "owner" } });
-    return { result: null, events: [{ action: "member.add", target: { type: "user", id: first.id, name: first.name }, after: { user_id: first.id, role: "owner" } }] };
+    return {
+      result: null,
+      events: [
+        { action: "member.add", target: { type: "user", id: first.id, name: first.name }, after: { user_id: first.id, role: "owner" } },
+      ],
+    };
   });
   return first.email;
 }
@@ -235,7 +398,10 @@ async function remove(): Promise<void> {
     await tx.key.deleteMany({ where: { orgId: org.id } });
     await tx.org.delete({ where: { id: org.id } });
     await tx.user.deleteMany({ where: { email: { endsWith: DOMAIN }, members: { none: {} } } });
-    return { result: null, events: [{ action: "organization.remove", target: { type: "organization", id: org.id, name: org.name }, chain: org.id }] };
+    return {
+      result: null,
+      events: [{ action: "organization.remove", target: { type: "organization", id: org.id, name: org.name }, chain: org.id }],
+    };
   });
   process.stdout.write(`  ${org.name} is gone, with its people, keys and calls. Its audit log stays.\n`);
 }

@@ -15,7 +15,19 @@ const OLDEST_NODE = [20, 19];
 const PACKAGES_MEGABYTES = 1200;
 
 /** What the pages and the server are made from. Tests and documents are not among it. */
-const SOURCES = ["app", "components", "lib", "public", "prisma/schema.prisma", "server.ts", "latchkey.config.ts", "next.config.ts", "postcss.config.mjs", "tsconfig.json", "package-lock.json"];
+const SOURCES = [
+  "app",
+  "components",
+  "lib",
+  "public",
+  "prisma/schema.prisma",
+  "server.ts",
+  "latchkey.config.ts",
+  "next.config.ts",
+  "postcss.config.mjs",
+  "tsconfig.json",
+  "package-lock.json",
+];
 const SCHEMA = ["prisma/schema.prisma", "prisma.config.ts", "package-lock.json"];
 
 /** A failure that the reader can do something about: printed as its sentence, under what the tool said. */
@@ -31,7 +43,9 @@ export class Failure extends Error {
 export function checkNode(version = process.versions.node) {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
-  throw new Failure(`Latchkey needs Node.js ${OLDEST_NODE.join(".")} or newer, and this is ${version}: install a current one from https://nodejs.org.`);
+  throw new Failure(
+    `Latchkey needs Node.js ${OLDEST_NODE.join(".")} or newer, and this is ${version}: install a current one from https://nodejs.org.`,
+  );
 }
 
 /** Runs `npm ci` when node_modules is not what package-lock.json says. `dev` asks for the tools of the tests as well. */
@@ -40,11 +54,17 @@ export async function install({ dev = false } = {}) {
   await alone(async () => {
     if (!isInstallStale(readJson(at("package-lock.json")), readJson(at("node_modules/.package-lock.json")), dev)) return;
     if (!fs.existsSync(at("node_modules")) && freeMegabytes() < PACKAGES_MEGABYTES) {
-      throw new Failure(`Installing the packages needs ${PACKAGES_MEGABYTES} MB on the disk that holds ${root}, and ${Math.floor(freeMegabytes())} MB are free: free some space and start again.`);
+      throw new Failure(
+        `Installing the packages needs ${PACKAGES_MEGABYTES} MB on the disk that holds ${root}, and ${Math.floor(freeMegabytes())} MB are free: free some space and start again.`,
+      );
     }
     // Always all of them: an install without the tools, redone for the tests, would take twice as long.
-    const npm = process.env.npm_execpath?.endsWith("npm-cli.js") ? [process.execPath, process.env.npm_execpath] : [process.platform === "win32" ? "npm.cmd" : "npm"];
-    await step("Installing packages", () => tool("install", [...npm, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]));
+    const npm = process.env.npm_execpath?.endsWith("npm-cli.js")
+      ? [process.execPath, process.env.npm_execpath]
+      : [process.platform === "win32" ? "npm.cmd" : "npm"];
+    await step("Installing packages", () =>
+      tool("install", [...npm, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"]),
+    );
   });
 }
 
@@ -64,7 +84,8 @@ export async function prepare({ force = false, only = ["client", "server", "page
 }
 
 const make = {
-  client: () => step("Generating the database client", () => tool("prisma", [process.execPath, at("node_modules/prisma/build/index.js"), "generate"])),
+  client: () =>
+    step("Generating the database client", () => tool("prisma", [process.execPath, at("node_modules/prisma/build/index.js"), "generate"])),
   server: () => step("Bundling the server", () => bundle("server.ts", at(".build/server.mjs"))),
   pages: () => step("Building the pages", () => tool("next", [process.execPath, at("node_modules/next/dist/bin/next"), "build"])),
 };
@@ -158,12 +179,25 @@ let current;
 /** Ends the tool in progress: for whoever is told to stop meanwhile. */
 export const stopTool = () => current?.kill("SIGTERM");
 
-/** Runs a program. Resolves with its output, or throws a Failure that holds the end of it; all of it is then in .build/<name>.log. */
+/**
+ * Runs a program. Resolves with its output, or throws a Failure that holds the end of it; all of it is then in .build/<name>.log.
+ * With a `sentence` of the caller the output is not searched for causes: what a test prints is about the test.
+ */
 export function tool(name, [command, ...args], { env = {}, sentence } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", CHECKPOINT_DISABLE: "1", PRISMA_HIDE_UPDATE_MESSAGE: "1", FORCE_COLOR: "0", NO_COLOR: "1", ...env },
+      env: {
+        ...process.env,
+        NODE_ENV: "production",
+        NEXT_TELEMETRY_DISABLED: "1",
+        CHECKPOINT_DISABLE: "1",
+        PRISMA_HIDE_UPDATE_MESSAGE: "1",
+        // One of the two only: Node.js complains about both.
+        FORCE_COLOR: "0",
+        NO_COLOR: undefined,
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
       shell: command.endsWith(".cmd"),
     });
@@ -188,7 +222,8 @@ export function tool(name, [command, ...args], { env = {}, sentence } = {}) {
         // The failure below matters more than its log.
       }
       if (code === 0) return resolve(output);
-      reject(explain(output, sentence ?? `${SENTENCES[name] ?? name} failed (${signal ?? `exit code ${code}`})${kept}.`));
+      if (sentence !== undefined) return reject(new Failure(sentence, tail(output, 300)));
+      reject(explain(output, `${SENTENCES[name]} failed (${signal ?? `exit code ${code}`})${kept}.`));
     });
   });
 }
@@ -198,12 +233,15 @@ const SENTENCES = { install: "Installing the packages", prisma: "Generating the 
 /** The failures that have nothing to do with our code, in the reader's words; else the end of what the tool said, and `sentence`. */
 export function explain(output, sentence) {
   // npm writes half a file on a full disk and fails later over something else.
-  if (/ENOSPC|no space left on device|EDQUOT/i.test(output) || freeMegabytes() < 20) return new Failure(`The disk that holds ${root} is full: free some space and start again.`);
-  if (/EACCES|EROFS|EPERM: operation not permitted/.test(output)) return new Failure(`Cannot write to ${root}: give the user who starts Latchkey write access to it.`, tail(output));
+  if (/ENOSPC|no space left on device|EDQUOT/i.test(output) || freeMegabytes() < 20)
+    return new Failure(`The disk that holds ${root} is full: free some space and start again.`);
+  if (/EACCES|EROFS|EPERM: operation not permitted/.test(output))
+    return new Failure(`Cannot write to ${root}: give the user who starts Latchkey write access to it.`, tail(output));
   if (/(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT)/.test(output)) {
     return new Failure("npm cannot reach its registry: check the network (and the proxy, if there is one) and start again.", tail(output));
   }
-  if (/heap out of memory|ENOMEM/.test(output)) return new Failure("There is not enough memory to build: about 1 GB must be free.", tail(output));
+  if (/heap out of memory|ENOMEM/.test(output))
+    return new Failure("There is not enough memory to build: about 1 GB must be free.", tail(output));
   return new Failure(sentence, tail(output));
 }
 
@@ -212,7 +250,7 @@ function freeMegabytes() {
   return (bavail * bsize) / 1e6;
 }
 
-const tail = (output) => output.trimEnd().split("\n").slice(-40).join("\n");
+const tail = (output, lines = 40) => output.trimEnd().split("\n").slice(-lines).join("\n");
 
 function writable(work) {
   try {
@@ -279,23 +317,29 @@ export const green = paint(32);
 
 export const say = (line) => process.stdout.write(`  ${line}\n`);
 
-/** Shows that something takes a while, and for how long it has. */
-export async function step(title, work) {
+let inStep = false;
+
+/** Shows that something takes a while, and for how long it has. A step inside a step is silent; a quiet one leaves no line behind. */
+export async function step(title, work, { quiet = false } = {}) {
+  if (inStep) return work();
+  inStep = true;
   const start = Date.now();
+  const { isTTY } = process.stdout;
   const seconds = () => `${Math.round((Date.now() - start) / 1000)} s`;
-  const rewrite = (line) => process.stdout.write(`\r\x1b[2K${line}`);
-  if (!process.stdout.isTTY) say(`${title} …`);
-  else rewrite(`  ${title} …`);
-  const timer = setInterval(() => (process.stdout.isTTY ? rewrite(`  ${title} … ${seconds()}`) : say(`${title} … ${seconds()}`)), process.stdout.isTTY ? 1000 : 10_000);
+  const show = (text) => (isTTY ? process.stdout.write(`\r\x1b[2K  ${text}`) : say(text));
+  const leave = (mark) => isTTY && process.stdout.write(quiet ? "\r\x1b[2K" : `\r\x1b[2K  ${mark} ${title} ${dim(`(${seconds()})`)}\n`);
+  if (isTTY || !quiet) show(`${title} …`);
+  const timer = setInterval(() => show(`${title} … ${seconds()}`), isTTY ? 1000 : 10_000);
   try {
     const result = await work();
-    if (process.stdout.isTTY) rewrite(`  ${green("✓")} ${title} ${dim(`(${seconds()})`)}\n`);
+    leave(green("✓"));
     return result;
   } catch (error) {
-    if (process.stdout.isTTY) rewrite(`  ${red("✗")} ${title} ${dim(`(${seconds()})`)}\n`);
+    leave(red("✗"));
     throw error;
   } finally {
     clearInterval(timer);
+    inStep = false;
   }
 }
 

@@ -31,7 +31,7 @@ export function GroupsTable({ org, groups: initialData, mayCreate }: GroupsTable
   return (
     <>
       <PageHeader title="Groups" actions={groups.length > 0 && create}>
-        {groups.length === 0 ? "Keys live in groups, and there is none yet." : `${count(groups.length, "group")} with ${count(keys, "key")}.`}
+        {groups.length === 0 ? "Keys live in groups, and there is none yet." : `${count(groups.length, "group")}, ${keys === 0 ? "no key yet" : count(keys, "key")}.`}
       </PageHeader>
       <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
       {groups.length === 0 ? (

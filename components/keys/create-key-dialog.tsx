@@ -104,7 +104,6 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
   };
 
   const created = create.data;
-  const base = baseUrl ?? window.location.origin;
   const scopesWrong = Object.entries(wrong).find(([path]) => path.startsWith("scopes"))?.[1];
   if (created !== undefined) {
     return (
@@ -124,7 +123,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
         description="Copy the secret now. It is shown this once: we keep only a fingerprint of it."
         footer={<KeyReadyFooter copied={copied} asking={asking} onAsk={setAsking} onClose={close} />}
       >
-        <KeyReady org={org} created={created} base={base} groupName={groups.find((group) => group.id === created.group_id)?.name ?? ""} onCopied={() => setCopied(true)} />
+        <KeyReady org={org} created={created} base={baseUrl ?? window.location.origin} groupName={groups.find((group) => group.id === created.group_id)?.name ?? ""} onCopied={() => setCopied(true)} />
       </Dialog>
     );
   }

@@ -201,7 +201,7 @@ function Details({ state: key }: { state: Key }) {
   return (
     <DefinitionList
       items={[
-        { term: "Key id", value: <span className="mono" translate="no">{key.id}</span> },
+        { term: "Key id", value: <span className="flex items-start gap-1"><span className="mono min-w-0" translate="no">{key.id}</span><CopyButton text={key.id} label="Copy key id" className="-my-0.5 inline-flex" /></span> },
         { term: "Calls", value: formatNumber(key.request_count) },
         { term: "Access", value: accessWords[key.access] },
         {
@@ -242,7 +242,7 @@ function revokedSentence(key: Key, events: readonly AuditEvent[]): ReactNode {
     <>
       Revoked {event && <>by <bdi className="font-strong">{event.actor.name}</bdi> </>}
       {key.revoked_at && <>on <Time as="exact" iso={key.revoked_at} /></>}
-      {key.revoked_reason && <>: <bdi>{key.revoked_reason.charAt(0).toLowerCase() + key.revoked_reason.slice(1)}</bdi></>}. Every call with it is answered 401.
+      {key.revoked_reason && <>: <bdi>{key.revoked_reason.charAt(0).toLowerCase() + key.revoked_reason.slice(1)}</bdi></>}. Its calls are answered 401.
     </>
   );
 }

@@ -171,11 +171,11 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
         label="Keys"
         columns={[
           {},
-          { width: "176px", className: "max-2xl:hidden" },
-          { width: "232px" },
-          { width: "104px", className: "max-lg:hidden" },
-          { width: "184px" },
-          { width: "144px", className: "max-xl:hidden" },
+          { width: "160px", className: "max-2xl:hidden" },
+          { width: "212px" },
+          { width: "88px", className: "max-lg:hidden" },
+          { width: "176px" },
+          { width: "132px", className: "max-xl:hidden" },
           { width: "52px" },
         ]}
       >
@@ -186,7 +186,7 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
           <Th numeric className="max-lg:hidden">
             Calls
           </Th>
-          <Th>Last used</Th>
+          <Th className="pl-6">Last used</Th>
           <Th className="max-xl:hidden">Expires</Th>
           <Th hidden>Actions</Th>
         </THead>
@@ -221,7 +221,7 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
                 {formatNumber(key.request_count)}
                 <span className="text-fg-3 md:hidden"> calls</span>
               </Td>
-              <Td phone="start">
+              <Td phone="start" className="md:pl-6">
                 <TwoLines title={key.last_used_at ? <Time iso={key.last_used_at} /> : "Never"} second={key.last_used_ip ? <span className="mono cut" title={key.last_used_ip}>{key.last_used_ip}</span> : key.last_used_at ? "—" : "No call yet"} />
               </Td>
               <Td phone="hidden" className="max-xl:hidden">

@@ -9,7 +9,7 @@ import { StatusMark } from "./outcome";
 /** The latest requests of one key, inside a card. `hrefOf` leads to the request in the log. */
 export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; hrefOf: (row: LogRow) => string }) {
   return (
-    <Table label="Latest requests" flush low columns={[{ width: "92px" }, { width: "76px" }, {}, { width: "88px" }, { width: "176px", className: "max-xl:hidden" }]}>
+    <Table label="Latest requests" flush low columns={[{ width: "108px" }, { width: "76px" }, {}, { width: "88px" }, { width: "176px", className: "max-xl:hidden" }]}>
       <THead>
         <Th>Time</Th>
         <Th>Status</Th>
@@ -19,10 +19,10 @@ export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; href
       </THead>
       <TBody>
         {rows.map((row) => (
-          <Tr key={row.request_id}>
+          <Tr key={row.request_id} className="max-md:px-0!">
             <Td phone="lead">
               <a href={hrefOf(row)} className="fast rounded-sm tabular-nums hover:underline">
-                <Time as="clock" iso={row.created_at} />
+                <Time iso={row.created_at} />
               </a>
             </Td>
             <Td phone="menu">

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import clsx from "clsx";
 import { List as ListIcon, SearchX } from "lucide-react";
 import Link from "next/link";
-import { type MouseEvent, type ReactNode, useState } from "react";
+import { type MouseEvent, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
 import { FilterAdd, FilterBar, FilterChip, SearchInput } from "@/components/ui/filter-bar";
@@ -48,6 +48,8 @@ const statuses = [
 
 const nothing = { key_id: null, status: null, route: null, group_id: null, start_date: null, end_date: null, request: null };
 
+const dayHead = "border-b border-line bg-surface pt-4 pb-2";
+
 export function LogsView(props: LogsViewProps) {
   return <LogFeed key={JSON.stringify(props.filter)} {...props} />;
 }
@@ -73,8 +75,10 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
   return (
     <div className="flex items-start">
       <Page width="table">
-        <PageHeader title="Request log">Every answer to a recognised key, newest first. Calls with an unknown key are not here: nobody knows whose they are.</PageHeader>
-        <Filters filter={filter} keys={keys} groups={groups} routes={routes} end={<LiveSwitch on={live} onChange={setLive} />} />
+        <PageHeader title="Request log" actions={<LiveSwitch on={live} onChange={setLive} />}>
+          Every answer to one of your keys, newest first.
+        </PageHeader>
+        <Filters filter={filter} keys={keys} groups={groups} routes={routes} />
         <StaleNotice error={first.error} onRetry={() => void first.refetch()} className="mb-3" />
         {asked !== null && place === -1 && found.data?.data.length === 0 && (
           <p role="status" className="mb-3 rounded-lg bg-sunken px-3 py-2.5 text-fg-2">
@@ -128,9 +132,12 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
                 <TBody key={day.heading}>
                   {/* biome-ignore lint/a11y/noRedundantRoles: a grid on a phone loses its table semantics */}
                   <tr role="row" className="max-md:block">
-                    <th role="rowheader" scope="rowgroup" colSpan={6} className="border-b border-line bg-surface px-4 pt-4 pb-2 text-left text-sm font-medium text-fg-2 max-md:block max-md:px-gutter">
+                    <th role="rowheader" scope="rowgroup" colSpan={4} className={clsx(dayHead, "px-4 text-left text-sm font-medium text-fg-2 max-md:block max-md:px-gutter")}>
                       {day.heading}
                     </th>
+                    {/* Their own cells: a span over columns that are not there would make them. */}
+                    <td aria-hidden="true" className={clsx(dayHead, narrow ? "hidden" : "max-xl:hidden")} />
+                    <td aria-hidden="true" className={clsx(dayHead, narrow ? "max-2xl:hidden" : "max-lg:hidden")} />
                   </tr>
                   {day.rows.map((row) => (
                     <Tr key={row.request_id} current={row.request_id === asked} onClick={(event) => isPlainClick(event) && open(row)}>
@@ -151,13 +158,13 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
                       <Td phone="menu">
                         <StatusMark row={row} />
                       </Td>
-                      <Td>
+                      <Td phone="start">
                         <Route row={row} />
                       </Td>
                       <Td phone="start">
                         <KeyCell row={row} name={names.get(row.key_id)} />
                       </Td>
-                      <Td phone="full" className={narrow ? "md:hidden" : "md:max-xl:hidden"}>
+                      <Td phone="end" className={narrow ? "md:hidden" : "md:max-xl:hidden"}>
                         <Address row={row} />
                       </Td>
                       <Td numeric phone="end" className={clsx("text-fg-2", narrow ? "md:max-2xl:hidden" : "md:max-lg:hidden")}>
@@ -211,7 +218,7 @@ function KeyCell({ row, name }: { row: LogRow; name: string | undefined }) {
   );
 }
 
-function Filters({ filter, keys, groups, routes, end }: Pick<LogsViewProps, "filter" | "keys" | "groups" | "routes"> & { end: ReactNode }) {
+function Filters({ filter, keys, groups, routes }: Pick<LogsViewProps, "filter" | "keys" | "groups" | "routes">) {
   const { set, show } = useFilters();
   const key = keys.find((each) => each.id === filter.key_id);
   const find = (text: string) => {
@@ -219,7 +226,7 @@ function Filters({ filter, keys, groups, routes, end }: Pick<LogsViewProps, "fil
     else set({ route: text });
   };
   return (
-    <FilterBar label="Filter requests" end={end}>
+    <FilterBar label="Filter requests">
       <SearchInput label="Find a request by its id or route" placeholder="Request id or route" value={filter.route ?? ""} onValueChange={(text) => find(text.trim())} />
       <DateFilter start={filter.start_date ?? null} end={filter.end_date ?? null} onChange={(start_date, end_date) => set({ start_date, end_date })} />
       {filter.status !== undefined && <FilterChip name="Status" value={filter.status} onRemove={() => set({ status: null })} />}

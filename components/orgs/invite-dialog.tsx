@@ -1,12 +1,14 @@
 "use client";
 
+import { useState } from "react";
 import { FormFailure, useForm } from "@/components/shell/form";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/field";
-import { toastDone } from "@/components/ui/toaster";
+import { Notice } from "@/components/ui/notice";
+import { formatDate } from "@/lib/format";
 import { createInvite } from "@/lib/orgs/client";
-import { CreateInvite, type Member } from "@/lib/orgs/schema";
+import { CreateInvite, type Invite, type Member } from "@/lib/orgs/schema";
 
 export const roleSentences: Record<Member["role"], string> = {
   viewer: "reads everything",
@@ -24,17 +26,47 @@ type InviteDialogProps = {
   onClose: () => void;
 };
 
-/** Render it while it is open. */
+/** Asks, then says what was sent and where it is. Render it while it is open. */
 export function InviteDialog({ org, roles, outbox, onClose }: InviteDialogProps) {
+  const [invited, setInvited] = useState<Invite | null>(null);
   const form = useForm({
     schema: CreateInvite,
     labels: { email: "E-mail", role: "Role" },
-    send: async (input) => {
-      const invite = await createInvite(org, input);
-      toastDone(`Invited ${invite.email}. The link works for 7 days.`);
-      onClose();
-    },
+    send: async (input) => setInvited(await createInvite(org, input)),
   });
+  const lies = outbox !== null && (
+    <>
+      No mail server is set (SMTP_URL), so the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over yourself.
+    </>
+  );
+  if (invited !== null) {
+    const again = () => {
+      form.reset();
+      setInvited(null);
+    };
+    return (
+      <Dialog
+        open
+        onOpenChange={(open) => open || onClose()}
+        title={`${invited.email} is invited`}
+        footer={
+          <>
+            <Button variant="ghost" onClick={again}>
+              Invite another
+            </Button>
+            <Button variant="primary" data-initial-focus onClick={onClose}>
+              Done
+            </Button>
+          </>
+        }
+      >
+        <Notice tone="ok" role="status" title={`As ${invited.role}.`}>
+          The link works once, until {formatDate(new Date(invited.expires_at))}. They are in the list as soon as they follow it.
+        </Notice>
+        {lies && <Notice>{lies}</Notice>}
+      </Dialog>
+    );
+  }
   return (
     <Dialog
       open
@@ -66,11 +98,7 @@ export function InviteDialog({ org, roles, outbox, onClose }: InviteDialogProps)
           ))}
         </Select>
       </Field>
-      {outbox !== null && (
-        <p className="text-sm text-fg-3">
-          No mail server is set (SMTP_URL): the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over yourself.
-        </p>
-      )}
+      {lies && <p className="text-sm text-fg-3">{lies}</p>}
     </Dialog>
   );
 }

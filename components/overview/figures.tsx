@@ -65,7 +65,7 @@ function QuotaNote({ used, quota, month }: { used: number; quota: number; month:
     const ends = now + ((quota - used) / used) * (now - Date.parse(first.start));
     if (ends < nextMonth.getTime()) return <Warning>At this pace it ends on {formatDayMonth(new Date(ends), "UTC")}</Warning>;
   }
-  return `${formatPercent(quota > 0 ? used / quota : null)} used, anew on ${formatDayMonth(nextMonth, "UTC")}`;
+  return `${formatPercent(quota > 0 ? used / quota : null)} used, renews on ${formatDayMonth(nextMonth, "UTC")}`;
 }
 
 function Warning({ children }: { children: ReactNode }) {

@@ -139,7 +139,7 @@ function TopKeys({ org, span, points, buckets, total, keys }: TopKeysProps) {
           {rows.map(({ id, value, refused }) => {
             const key = keys.find((each) => each.id === id);
             return (
-              <Tr key={id}>
+              <Tr key={id} className="max-md:px-0!">
                 <Td phone="lead">
                   <TwoLines href={`/orgs/${org}/keys/${id}`} lead={<KeyFace prefix={key?.prefix} />} name={key?.name ?? id} title={key?.name ?? id} second={<span className="mono" translate="no">{key?.prefix ?? "—"}</span>} />
                 </Td>
@@ -183,7 +183,8 @@ function sum(points: readonly UsagePoint[]): Total {
 }
 
 function ranked(points: readonly UsagePoint[], by: "key_id" | "route" | "outcome", field: "requests" | "refused"): { id: string; value: number; refused: number }[] {
-  const groups = Map.groupBy(points, (point) => point[by] ?? "");
+  const groups = new Map<string, UsagePoint[]>();
+  for (const point of points) groups.set(point[by] ?? "", [...(groups.get(point[by] ?? "") ?? []), point]);
   return [...groups]
     .map(([id, group]) => {
       const total = sum(group);

@@ -37,7 +37,10 @@ export async function startServer({ env: extra = {}, dataDir: given }: ServerOpt
   const dataDir = given ?? fs.mkdtempSync(path.join(os.tmpdir(), "latchkey-server-"));
   if (given === undefined) fs.chmodSync(dataDir, 0o711); // Started by root, the database runs as another user below it.
   const env: Record<string, string> = { ...inherited(), HOST: "127.0.0.1", PORT: String(await freePort()), DATA_DIR: dataDir, ...extra };
-  const child = spawn(process.execPath, ["--enable-source-maps", bundle], { env: { ...env, NODE_ENV: "production" }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--enable-source-maps", bundle], {
+    env: { ...env, NODE_ENV: "production" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let logs = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {

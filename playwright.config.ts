@@ -1,0 +1,28 @@
+import { defineConfig } from "@playwright/test";
+
+// `npm test` finds or installs a browser and names it here; without the variable Playwright uses its own.
+const executablePath = process.env.CHROMIUM_PATH;
+
+export default defineConfig({
+  testDir: "e2e",
+  testIgnore: "api/**",
+  // One worker and no retries: every journey starts a server of its own, and one that passes at the second try is a fault.
+  workers: 1,
+  retries: 0,
+  timeout: 120_000,
+  expect: { timeout: 10_000 },
+  outputDir: "test-results",
+  use: {
+    browserName: "chromium",
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      ...(executablePath ? { executablePath } : {}),
+      // The sandbox does not run as root.
+      chromiumSandbox: process.getuid?.() !== 0,
+      args: ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-first-run"],
+    },
+  },
+  // A phone is a matter of the journey: `test.use({ viewport: … })`.
+  projects: [{ name: "desktop", use: { viewport: { width: 1440, height: 900 } } }],
+});
