@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { resolve } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import next from "next";
+import { type Front, receive } from "@/lib/auth/front";
 import { loadCountries } from "@/lib/country";
 import { db } from "@/lib/db";
 import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { API_PATHS, handle } from "@/lib/http/app";
-import { type Front, receive } from "@/lib/http/front";
 import { describe, log } from "@/lib/log";
 import { flushUsage, startDraining } from "@/lib/usage/record";
 
@@ -26,9 +26,12 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 async function main(): Promise<void> {
   const env = provideEnv(parseEnv(process.env));
-  let serve: Handler = (_, response) => response.writeHead(503, { "Retry-After": "2", "Content-Type": "text/plain" }).end("Latchkey is starting.\n");
+  let serve: Handler = (_, response) =>
+    response.writeHead(503, { "Retry-After": "2", "Content-Type": "text/plain" }).end("Latchkey is starting.\n");
   // First of all, so that a taken port is said before anything is started.
-  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => serve(request, response));
+  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) =>
+    serve(request, response),
+  );
   await listen(server, env);
   const stops: (() => Promise<unknown>)[] = [];
   let stopping = false;
@@ -78,10 +81,14 @@ function listen(server: Server, env: Env): Promise<void> {
 
 function handler(env: Env, pages: Handler): Handler {
   const fronts = new WeakMap<IncomingMessage, Front>();
-  const api = getRequestListener((request, bindings) => handle(request, fronts.get((bindings as { incoming: IncomingMessage }).incoming) as Front), { overrideGlobalObjects: false });
+  const api = getRequestListener(
+    (request, bindings) => handle(request, fronts.get((bindings as { incoming: IncomingMessage }).incoming) as Front),
+    { overrideGlobalObjects: false },
+  );
   return (request, response) => {
     const url = request.url ?? "";
-    if (!url.startsWith("/") || request.method === "TRACE" || request.method === "CONNECT") return void response.writeHead(url.startsWith("/") ? 405 : 400, { Connection: "close" }).end();
+    if (!url.startsWith("/") || request.method === "TRACE" || request.method === "CONNECT")
+      return void response.writeHead(url.startsWith("/") ? 405 : 400, { Connection: "close" }).end();
     const front = receive(request, env.trustedProxies);
     const path = url.split("?", 1)[0] as string;
     if (API_PATHS.test(path) && !apiThroughNext) {
@@ -135,8 +142,18 @@ function drain(server: Server): Promise<void> {
 
 async function greet(env: Env): Promise<void> {
   const people = await db.user.count();
-  const how = people > 0 ? "with your e-mail and password" : env.signUp === "open" ? "open the console and create the first account" : "by an invitation";
-  const lines = [`Console   ${env.publicUrl}`, `Sign in   ${how}`, `API       ${env.publicUrl}/v1   docs: ${env.publicUrl}/docs`, `Data      ${env.databaseUrl === null ? resolve(env.dataDir) : "the database of DATABASE_URL"}`];
+  const how =
+    people > 0
+      ? "with your e-mail and password"
+      : env.signUp === "open"
+        ? "open the console and create the first account"
+        : "by an invitation";
+  const lines = [
+    `Console   ${env.publicUrl}`,
+    `Sign in   ${how}`,
+    `API       ${env.publicUrl}/v1   docs: ${env.publicUrl}/docs`,
+    `Data      ${env.databaseUrl === null ? resolve(env.dataDir) : "the database of DATABASE_URL"}`,
+  ];
   process.stdout.write(`\n  Latchkey is ready.\n\n${lines.map((line) => `  ${line}\n`).join("")}\n  Stop it with Ctrl-C.\n\n`);
 }
 

@@ -25,7 +25,9 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
   return (
     <html lang="en" data-request-id={id} className={fontVariables} suppressHydrationWarning>
       <body>
-        <Providers nonce={nonce}>{children}</Providers>
+        <Providers nonce={nonce} now={new Date().toISOString()}>
+          {children}
+        </Providers>
       </body>
     </html>
   );

@@ -46,7 +46,11 @@ export async function signUp(page: Page, name: string): Promise<Person> {
 export async function callAs<T>(page: Page, org: string, method: string, path: string, body?: object): Promise<T> {
   return page.evaluate(
     async ({ org, method, path, body }) => {
-      const response = await fetch(path, { method, headers: { "Latchkey-Organization": org, "Content-Type": "application/json" }, ...(body ? { body: JSON.stringify(body) } : {}) });
+      const response = await fetch(path, {
+        method,
+        headers: { "Latchkey-Organization": org, "Content-Type": "application/json" },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
       return response.json();
     },
     { org, method, path, body },
@@ -58,13 +62,19 @@ export async function expectAccessible(page: Page): Promise<void> {
   for (const theme of ["light", "dark"]) {
     await page.evaluate((name) => document.documentElement.setAttribute("data-theme", name), theme);
     const { violations } = await new AxeBuilder({ page }).analyze();
-    expect(violations.map((violation) => `${theme}: ${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+    expect(
+      violations.map((violation) => `${theme}: ${violation.id}: ${violation.nodes.map((node) => node.target.join(" ")).join(", ")}`),
+    ).toEqual([]);
   }
 }
 
 /** `npm start` as a newcomer runs it, on the given port and data directory. Resolves when the terminal says it is ready. */
 export async function npmStart(port: number, dataDir: string): Promise<{ url: string; output(): string; stop(): Promise<void> }> {
-  const child: ChildProcess = spawn("npm", ["start"], { env: { ...process.env, PORT: String(port), DATA_DIR: dataDir }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child: ChildProcess = spawn("npm", ["start"], {
+    env: { ...process.env, PORT: String(port), DATA_DIR: dataDir },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (text: string) => (output += text));
   const deadline = Date.now() + 180_000;

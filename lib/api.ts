@@ -32,13 +32,23 @@ interface Call {
 }
 
 /** Throws ApiError. A session that has ended leads to the sign-in page, which comes back here. */
-export async function api<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, { org, query, body, signal, signedOut }: Call = {}): Promise<T> {
-  const search = new URLSearchParams(Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined || value === "" ? [] : [[name, String(value)]])));
+export async function api<T>(
+  method: "GET" | "POST" | "PATCH" | "DELETE",
+  path: string,
+  { org, query, body, signal, signedOut }: Call = {},
+): Promise<T> {
+  const search = new URLSearchParams(
+    Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined || value === "" ? [] : [[name, String(value)]])),
+  );
   const url = search.size === 0 ? path : `${path}?${search}`;
   const response = await fetch(url, {
     method,
     credentials: "same-origin",
-    headers: { Accept: "application/json", ...(org === undefined ? {} : { "Latchkey-Organization": org }), ...(method === "GET" ? {} : { "Content-Type": "application/json" }) },
+    headers: {
+      Accept: "application/json",
+      ...(org === undefined ? {} : { "Latchkey-Organization": org }),
+      ...(method === "GET" ? {} : { "Content-Type": "application/json" }),
+    },
     ...(method === "GET" ? {} : { body: JSON.stringify(body ?? {}) }),
     ...(signal === undefined ? {} : { signal }),
   }).catch((cause: unknown) => {

@@ -23,13 +23,21 @@ export function fromCursor(cursor: string | undefined, list: unknown[]): string[
   const given = Buffer.from(mark, "base64url");
   const right = sign(text, JSON.stringify(list));
   if (given.length !== right.length || !timingSafeEqual(given, right)) {
-    throw new AppError("invalid_request", "This cursor does not belong to this list: organization or filters differ.", { details: { cursor: "does not belong to this list" } });
+    throw new AppError("invalid_request", "This cursor does not belong to this list: organization or filters differ.", {
+      details: { cursor: "does not belong to this list" },
+    });
   }
   return JSON.parse(text) as string[];
 }
 
 /** A page from `limit + 1` rows: the extra row only says that there is more. */
-export function page<Row, View>(rows: Row[], limit: number, list: unknown[], toView: (row: Row) => View, position: (row: Row) => string[]): List<View> {
+export function page<Row, View>(
+  rows: Row[],
+  limit: number,
+  list: unknown[],
+  toView: (row: Row) => View,
+  position: (row: Row) => string[],
+): List<View> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   const more = rows.length > limit && last !== undefined;

@@ -2,29 +2,45 @@ import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import { env } from "@/lib/env";
 import { describe, log } from "@/lib/log";
-import { Prisma, PrismaClient } from "@/prisma/generated/client";
 import { once } from "@/lib/runtime";
+import { Prisma, PrismaClient } from "@/prisma/generated/client";
 
 export { Prisma };
 
 const READS = ["findUnique", "findUniqueOrThrow", "findFirst", "findFirstOrThrow", "findMany", "count", "aggregate", "groupBy"] as const;
 type Reads<Delegate> = Pick<Delegate, Extract<keyof Delegate, (typeof READS)[number]>>;
 type Models = Omit<Prisma.TypeMap["model"], never>;
-type Delegates = { [K in keyof Models as Uncapitalize<K & string>]: K extends keyof Models ? PrismaClient[Uncapitalize<K & string> & keyof PrismaClient] : never };
+type Delegates = {
+  [K in keyof Models as Uncapitalize<K & string>]: K extends keyof Models
+    ? PrismaClient[Uncapitalize<K & string> & keyof PrismaClient]
+    : never;
+};
 
 /** The open client: reads only, by type and by `default_transaction_read_only`. Writing goes through `change()`. */
 export type Db = { readonly [K in keyof Delegates]: Reads<Delegates[K]> } & { $queryRaw: PrismaClient["$queryRaw"] };
 export type Tx = Prisma.TransactionClient;
 
 // Connect 1.5 s, query 5 s: a database that hangs ends the request with 503 instead of holding it.
-const LIMITS = { connectionTimeoutMillis: 1_500, query_timeout: 5_000, statement_timeout: 5_000, lock_timeout: 3_000, idle_in_transaction_session_timeout: 10_000, idleTimeoutMillis: 30_000 };
+const LIMITS = {
+  connectionTimeoutMillis: 1_500,
+  query_timeout: 5_000,
+  statement_timeout: 5_000,
+  lock_timeout: 3_000,
+  idle_in_transaction_session_timeout: 10_000,
+  idleTimeoutMillis: 30_000,
+};
 
 function client(max: number, readOnly: boolean): PrismaClient {
   const adapter = new PrismaPg(
     { connectionString: databaseUrl(), max, ...LIMITS, ...(readOnly ? { options: "-c default_transaction_read_only=on" } : {}) },
     { onPoolError: poolFault, onConnectionError: poolFault },
   );
-  return new PrismaClient({ adapter, errorFormat: "minimal", omit: { user: { passwordHash: true }, keySecret: { hash: true } }, transactionOptions: { maxWait: 2_000, timeout: 8_000 } });
+  return new PrismaClient({
+    adapter,
+    errorFormat: "minimal",
+    omit: { user: { passwordHash: true }, keySecret: { hash: true } },
+    transactionOptions: { maxWait: 2_000, timeout: 8_000 },
+  });
 }
 
 function databaseUrl(): string {
@@ -51,7 +67,14 @@ export function writer(): PrismaClient {
 /** Verification's own connections, so that slow pages cannot starve it. Only lib/keys/verify.ts imports it. */
 export function verifyPool(): pg.Pool {
   return once("db.verify", () => {
-    const pool = new pg.Pool({ connectionString: databaseUrl(), max: 8, ...LIMITS, query_timeout: 2_000, statement_timeout: 2_000, options: "-c default_transaction_read_only=on" });
+    const pool = new pg.Pool({
+      connectionString: databaseUrl(),
+      max: 8,
+      ...LIMITS,
+      query_timeout: 2_000,
+      statement_timeout: 2_000,
+      options: "-c default_transaction_read_only=on",
+    });
     pool.on("error", poolFault); // without a listener a restart of PostgreSQL ends the process
     return pool;
   });

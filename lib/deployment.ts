@@ -43,7 +43,9 @@ async function storedSecret(dataDir: string): Promise<string> {
   const file = join(dataDir, "secret");
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o711 });
-    const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? "" : Promise.reject(error)));
+    const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) =>
+      error.code === "ENOENT" ? "" : Promise.reject(error),
+    );
     if (kept.trim().length >= 32) return kept.trim();
     const made = randomBytes(32).toString("hex");
     await writeFile(file, `${made}\n`, { mode: 0o600 });
@@ -54,7 +56,9 @@ async function storedSecret(dataDir: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOSPC") throw new ConfigError(`The disk is full: nothing can be written to ${resolve(dataDir)}.`);
-    throw new ConfigError(`The data directory ${resolve(dataDir)} cannot be written to (${code}). Give this user the right to, or choose another: DATA_DIR=… npm start`);
+    throw new ConfigError(
+      `The data directory ${resolve(dataDir)} cannot be written to (${code}). Give this user the right to, or choose another: DATA_DIR=… npm start`,
+    );
   }
 }
 
@@ -67,5 +71,8 @@ async function checkSecret(url: string | null): Promise<void> {
     throw url === null ? error : new ConfigError(connectionProblem(error, url));
   }
   const row = await db.deployment.findUniqueOrThrow({ where: { id: "latchkey" } });
-  if (row.secretCheck !== check) throw new ConfigError("LATCHKEY_SECRET is not the one this database was set up with. Start with that one: your own LATCHKEY_SECRET, or the file `secret` in the data directory of the first start.");
+  if (row.secretCheck !== check)
+    throw new ConfigError(
+      "LATCHKEY_SECRET is not the one this database was set up with. Start with that one: your own LATCHKEY_SECRET, or the file `secret` in the data directory of the first start.",
+    );
 }

@@ -62,10 +62,18 @@ export interface Endpoint {
   run(actor: Can<Permission>, input: { params: Record<string, string>; query: unknown; body: unknown; caller: Caller }): Promise<unknown>;
 }
 
-export function endpoint<P extends Permission, Q extends z.ZodType = z.ZodType<unknown>, B extends z.ZodType = z.ZodType<unknown>, R extends z.ZodType = z.ZodType<unknown>>(
+export function endpoint<
+  P extends Permission,
+  Q extends z.ZodType = z.ZodType<unknown>,
+  B extends z.ZodType = z.ZodType<unknown>,
+  R extends z.ZodType = z.ZodType<unknown>,
+>(
   route: `${Method} /${string}`,
   spec: Spec<P, Q, B, R>,
-  run: (actor: Can<P>, input: { params: Record<string, string>; query: z.output<Q>; body: z.output<B>; caller: Caller }) => Promise<z.input<R>>,
+  run: (
+    actor: Can<P>,
+    input: { params: Record<string, string>; query: z.output<Q>; body: z.output<B>; caller: Caller },
+  ) => Promise<z.input<R>>,
 ): Endpoint {
   const [method, path] = route.split(" ") as [Method, string];
   return {

@@ -1,4 +1,5 @@
 import { createHash, hkdfSync } from "node:crypto";
+import { isIP } from "node:net";
 import { z } from "zod";
 import { once, provide } from "@/lib/runtime";
 
@@ -8,22 +9,55 @@ function isHttpOrigin(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
+const list = (text: string) => text.split(/[\s,]+/).filter(Boolean);
+function isRange(entry: string): boolean {
+  const [address = "", bits] = entry.split(/\/(.*)/s);
+  const size = { 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return size > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size));
+}
+
 /** Every variable of contract.md §11 that the code knows, with the sentence a wrong value earns. */
 const Variables = z.object({
-  PORT: z.coerce.number({ error: "PORT must be a number from 1 to 65535." }).int().min(1, "PORT must be a number from 1 to 65535.").max(65535, "PORT must be a number from 1 to 65535.").default(3000),
+  PORT: z.coerce
+    .number({ error: "PORT must be a number from 1 to 65535." })
+    .int()
+    .min(1, "PORT must be a number from 1 to 65535.")
+    .max(65535, "PORT must be a number from 1 to 65535.")
+    .default(3000),
   HOST: z.string().min(1).default("127.0.0.1"),
-  PUBLIC_URL: z.string().refine(isHttpOrigin, "PUBLIC_URL must be an address such as https://keys.example.com.").transform((url) => url.replace(/\/+$/, "")).optional(),
+  PUBLIC_URL: z
+    .string()
+    .refine(isHttpOrigin, "PUBLIC_URL must be an address such as https://keys.example.com.")
+    .transform((url) => url.replace(/\/+$/, ""))
+    .optional(),
   DATA_DIR: z.string().min(1).default(".data"),
-  LATCHKEY_SECRET: z.string().refine((s) => Buffer.byteLength(s) >= 32, "LATCHKEY_SECRET must have 32 bytes or more.").optional(),
-  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, "DATABASE_URL must begin with postgresql://.").optional(),
-  DATABASE_OWNER_URL: z.string().regex(/^postgres(ql)?:\/\//, "DATABASE_OWNER_URL must begin with postgresql://.").optional(),
+  LATCHKEY_SECRET: z
+    .string()
+    .refine((s) => Buffer.byteLength(s) >= 32, "LATCHKEY_SECRET must have 32 bytes or more.")
+    .optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "DATABASE_URL must begin with postgresql://.")
+    .optional(),
+  DATABASE_OWNER_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "DATABASE_OWNER_URL must begin with postgresql://.")
+    .optional(),
   ADMIN_TOKEN: z.string().min(16, "ADMIN_TOKEN must have 16 characters or more.").optional(),
   KEY_PREFIX_LIVE: z.string().regex(KEY_PREFIX, "KEY_PREFIX_LIVE must be 1 to 24 of A-Z a-z 0-9 _ -.").default("lk_live_"),
   KEY_PREFIX_TEST: z.string().regex(KEY_PREFIX, "KEY_PREFIX_TEST must be 1 to 24 of A-Z a-z 0-9 _ -.").default("lk_test_"),
-  TRUSTED_PROXIES: z.string().default(""),
-  SMTP_URL: z.string().regex(/^smtps?:\/\//, "SMTP_URL must begin with smtp:// or smtps://.").optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .refine((text) => list(text).every(isRange), "TRUSTED_PROXIES must be addresses or ranges such as 10.0.0.0/8, with commas between.")
+    .default(""),
+  SMTP_URL: z
+    .string()
+    .regex(/^smtps?:\/\//, "SMTP_URL must begin with smtp:// or smtps://.")
+    .optional(),
   MAIL_FROM: optional("MAIL_FROM"),
-  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], { error: "LOG_LEVEL must be debug, info, warn, error or silent." }).default("info"),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error", "silent"], { error: "LOG_LEVEL must be debug, info, warn, error or silent." })
+    .default("info"),
   SIGN_UP: z.enum(["open", "invite", "closed"], { error: "SIGN_UP must be open, invite or closed." }).default("open"),
 });
 
@@ -53,10 +87,20 @@ export interface Env {
 export function parseEnv(raw: Record<string, string | undefined>): Env {
   const present = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined && value !== ""));
   const parsed = Variables.safeParse(present);
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => (issue.message.includes(String(issue.path[0])) ? issue.message : `${String(issue.path[0])} is not valid: ${issue.message}.`)).join("\n"));
+  if (!parsed.success)
+    throw new ConfigError(
+      parsed.error.issues
+        .map((issue) =>
+          issue.message.includes(String(issue.path[0])) ? issue.message : `${String(issue.path[0])} is not valid: ${issue.message}.`,
+        )
+        .join("\n"),
+    );
   const v = parsed.data;
   if (v.KEY_PREFIX_LIVE === v.KEY_PREFIX_TEST) throw new ConfigError("KEY_PREFIX_LIVE and KEY_PREFIX_TEST must differ.");
-  if (v.DATABASE_URL !== undefined && v.LATCHKEY_SECRET === undefined) throw new ConfigError("LATCHKEY_SECRET is required with DATABASE_URL: every node must hold the same one. Make one with: openssl rand -hex 32");
+  if (v.DATABASE_URL !== undefined && v.LATCHKEY_SECRET === undefined)
+    throw new ConfigError(
+      "LATCHKEY_SECRET is required with DATABASE_URL: every node must hold the same one. Make one with: openssl rand -hex 32",
+    );
   const shownHost = v.HOST === "0.0.0.0" || v.HOST === "::" || v.HOST === "127.0.0.1" ? "localhost" : v.HOST;
   return {
     port: v.PORT,
@@ -68,7 +112,7 @@ export function parseEnv(raw: Record<string, string | undefined>): Env {
     databaseOwnerUrl: v.DATABASE_OWNER_URL ?? null,
     adminToken: v.ADMIN_TOKEN ?? null,
     keyPrefixes: { live: v.KEY_PREFIX_LIVE, test: v.KEY_PREFIX_TEST },
-    trustedProxies: v.TRUSTED_PROXIES.split(/[\s,]+/).filter(Boolean),
+    trustedProxies: list(v.TRUSTED_PROXIES),
     smtpUrl: v.SMTP_URL ?? null,
     mailFrom: v.MAIL_FROM ?? "Latchkey <latchkey@localhost>",
     logLevel: v.LOG_LEVEL,

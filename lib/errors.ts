@@ -36,7 +36,11 @@ export class AppError extends Error {
   readonly details: Record<string, string>;
   readonly retryAfterSeconds: number | null;
 
-  constructor(type: ErrorType, publicMessage: string, options: { cause?: unknown; details?: Record<string, string>; retryAfterSeconds?: number } = {}) {
+  constructor(
+    type: ErrorType,
+    publicMessage: string,
+    options: { cause?: unknown; details?: Record<string, string>; retryAfterSeconds?: number } = {},
+  ) {
     super(publicMessage, { cause: options.cause });
     this.name = "AppError";
     this.type = type;
@@ -50,16 +54,42 @@ export function notFound(): AppError {
   return new AppError("not_found", "Nothing is here under this address or id.");
 }
 
-const DOWN = new Set(["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EPIPE", "ENOENT", "57P01", "57P02", "57P03", "53300", "53100", "08001", "08003", "08006", "P1001", "P1002", "P1008", "P1017", "P2024", "P2028"]);
-const DOWN_WORDS = /terminated|timeout exceeded|read timeout|not queryable|can't reach|connection error|starting up|shutting down|Server has closed/i;
+const DOWN = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ETIMEDOUT",
+  "EPIPE",
+  "ENOENT",
+  "57P01",
+  "57P02",
+  "57P03",
+  "53300",
+  "53100",
+  "08001",
+  "08003",
+  "08006",
+  "P1001",
+  "P1002",
+  "P1008",
+  "P1017",
+  "P2024",
+  "P2028",
+]);
+const DOWN_WORDS =
+  /terminated|timeout exceeded|read timeout|not queryable|can't reach|connection error|starting up|shutting down|Server has closed/i;
 
 /** Whatever was thrown, as an AppError: ours as it is, a database that is away as `unavailable`, all else as `internal_error`. */
 export function toAppError(error: unknown): AppError {
   if (isAppError(error)) return error;
   if (isDatabaseAway(error)) {
-    return new AppError("unavailable", "The service cannot reach its database. Nothing was changed; try again.", { cause: error, retryAfterSeconds: 2 });
+    return new AppError("unavailable", "The service cannot reach its database. Nothing was changed; try again.", {
+      cause: error,
+      retryAfterSeconds: 2,
+    });
   }
-  return new AppError("internal_error", "Something went wrong on our side. The request id finds it in the operator's log.", { cause: error });
+  return new AppError("internal_error", "Something went wrong on our side. The request id finds it in the operator's log.", {
+    cause: error,
+  });
 }
 
 export function isAppError(error: unknown): error is AppError {

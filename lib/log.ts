@@ -14,5 +14,9 @@ export function describe(error: unknown): { error: string; code: string | null; 
   if (!(error instanceof Error)) return { error: String(error), code: null, stack: null };
   const code = (error as { code?: unknown }).code;
   const cause = error.cause instanceof Error ? ` ← ${error.cause.message}` : "";
-  return { error: `${error.message}${cause}`, code: typeof code === "string" ? code : null, stack: error.stack?.split("\n").slice(1, 6).join(" ") ?? null };
+  return {
+    error: `${error.message}${cause}`,
+    code: typeof code === "string" ? code : null,
+    stack: error.stack?.split("\n").slice(1, 6).join(" ") ?? null,
+  };
 }

@@ -32,5 +32,7 @@ async function keep(mail: Mail): Promise<void> {
   const folder = join(env().dataDir, "outbox");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const name = `${new Date().toISOString().replace(/[:.]/g, "-")}-${Math.random().toString(36).slice(2, 8)}.txt`;
-  await writeFile(join(folder, name), `From: ${env().mailFrom}\nTo: ${mail.to}\nSubject: ${mail.subject}\n\n${mail.text}\n`, { mode: 0o600 });
+  await writeFile(join(folder, name), `From: ${env().mailFrom}\nTo: ${mail.to}\nSubject: ${mail.subject}\n\n${mail.text}\n`, {
+    mode: 0o600,
+  });
 }

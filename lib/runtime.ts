@@ -2,7 +2,10 @@
  * One value per process. Next bundles a second copy of `lib`, so module variables exist twice;
  * pools, stores and buffers live here instead, on a key both copies share.
  */
-const registry: Map<string, unknown> = ((globalThis as Record<symbol, unknown>)[Symbol.for("latchkey.runtime")] ??= new Map()) as Map<string, unknown>;
+const KEY = Symbol.for("latchkey.runtime");
+const shared = globalThis as { [KEY]?: Map<string, unknown> };
+shared[KEY] ??= new Map();
+const registry = shared[KEY];
 
 /** The process-wide value called `name`, created at first use. Callers of one name must agree on its type. */
 export function once<T>(name: string, create: () => T): T {

@@ -23,10 +23,17 @@ export const Instant = z.iso
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** A day (UTC) or an instant; `end` of a range given as a day includes that day. */
-export const DateOrInstant = z.string().refine((text) => Date.parse(text) >= 0 && (DAY.test(text) || /^\d{4}-\d{2}-\d{2}T/.test(text)), "must be an ISO 8601 date or instant");
+export const DateOrInstant = z
+  .string()
+  .refine((text) => Date.parse(text) >= 0 && (DAY.test(text) || /^\d{4}-\d{2}-\d{2}T/.test(text)), "must be an ISO 8601 date or instant");
 
 /** `start_date/end_date` and `start/end` are synonyms in every list that has a range. */
-export const RangeQuery = { start_date: DateOrInstant.optional(), end_date: DateOrInstant.optional(), start: DateOrInstant.optional(), end: DateOrInstant.optional() };
+export const RangeQuery = {
+  start_date: DateOrInstant.optional(),
+  end_date: DateOrInstant.optional(),
+  start: DateOrInstant.optional(),
+  end: DateOrInstant.optional(),
+};
 
 export interface Range {
   from: Date | null;
@@ -35,7 +42,10 @@ export interface Range {
 }
 
 /** The half-open span a range query means. A `to` not after `from` is reported to `refuse`. */
-export function rangeOf(query: { start_date?: string | undefined; end_date?: string | undefined; start?: string | undefined; end?: string | undefined }, refuse: (message: string) => never): Range {
+export function rangeOf(
+  query: { start_date?: string | undefined; end_date?: string | undefined; start?: string | undefined; end?: string | undefined },
+  refuse: (message: string) => never,
+): Range {
   const start = query.start_date ?? query.start;
   const end = query.end_date ?? query.end;
   const from = start === undefined ? null : new Date(DAY.test(start) ? `${start}T00:00:00Z` : start);
@@ -46,7 +56,12 @@ export function rangeOf(query: { start_date?: string | undefined; end_date?: str
 }
 
 export const PageQuery = {
-  limit: z.coerce.number({ error: "must be a whole number" }).int("must be a whole number").min(1, "must be at least 1").max(1000, "may be at most 1000").default(50),
+  limit: z.coerce
+    .number({ error: "must be a whole number" })
+    .int("must be a whole number")
+    .min(1, "must be at least 1")
+    .max(1000, "may be at most 1000")
+    .default(50),
   cursor: z.string().max(600).optional(),
 };
 

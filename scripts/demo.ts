@@ -217,7 +217,8 @@ async function fill(): Promise<void> {
     throw new Error("There is a demo organization already. `npm run demo -- --remove` takes it away.");
   const end = Date.now();
   /** In office hours of the day that many days ago. */
-  const officeHours = (daysAgo: number, minutes: number) => Math.min(end - HOUR, Math.floor((end - daysAgo * DAY) / DAY) * DAY + 9 * HOUR + minutes * 60_000);
+  const officeHours = (daysAgo: number, minutes: number) =>
+    Math.min(end - HOUR, Math.floor((end - daysAgo * DAY) / DAY) * DAY + 9 * HOUR + minutes * 60_000);
   let clock = officeHours(31, 0);
   setClock(() => (clock += 37)); // a moment passes with every step, so that the log reads in order
   const password = randomBytes(12).toString("base64url");
@@ -334,8 +335,7 @@ function calls(plan: DemoKey, key: NewKey, end: number): UsageRecord[] {
 }
 
 function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRecord {
-  let pick = random();
-  const route = routes.find((r) => (pick -= r.share) < 0) ?? (routes[0] as (typeof routes)[number]);
+  const route = pickRoute(random());
   const refused = plan.refused !== null && random() < plan.refused.share ? plan.refused : null;
   const failed = refused === null && random() < 0.003;
   const from = plan.from[Math.floor(random() * plan.from.length)] ?? { ip: "192.0.2.1", country: "DE" };
@@ -360,13 +360,26 @@ function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRe
   };
 }
 
+function pickRoute(at: number): (typeof routes)[number] {
+  let end = 0;
+  for (const route of routes) {
+    end += route.share;
+    if (at < end) return route;
+  }
+  return routes[0] as (typeof routes)[number];
+}
+
 /** The month's requests, as if each had been counted. */
 async function setQuota(actor: Actor, records: UsageRecord[], month: string): Promise<void> {
-  const used = (environment: string) => records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.status === 200).length;
+  const used = (environment: string) =>
+    records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.status === 200).length;
   const data = (["live", "test"] as const).map((environment) => ({ orgId: actor.orgId, environment, month, used: used(environment) }));
   await change(authorize(actor, "groups.write"), async (tx) => {
     await tx.quotaPeriod.createMany({ data });
-    return { result: null, events: [{ action: "demo.fill", target: { type: "organization", id: actor.orgId, name: NAME }, after: { calls: records.length } }] };
+    return {
+      result: null,
+      events: [{ action: "demo.fill", target: { type: "organization", id: actor.orgId, name: NAME }, after: { calls: records.length } }],
+    };
   });
 }
 

@@ -16,7 +16,8 @@ const u = new URL(argv.includes('--datasource') ? JSON.parse(ds).url : process.e
 const conf = (database) => ({ host: u.hostname, port: Number(u.port || 5432), user: decodeURIComponent(u.username), password: decodeURIComponent(u.password), database, max: 2 })
 const dbName = decodeURIComponent(u.pathname.slice(1))
 
-function fixChar(q) { // adapter-pg cannot map the catalog type "char" (OID 18)
+function fixChar(q) { // adapter-pg cannot map the catalog type "char" (OID 18), and splits scripts at every ";", also inside functions
+  q.executeScript = (sql) => q.underlyingDriver().query(sql).then(() => undefined)
   const io = q.performIO.bind(q), raw = q.queryRaw.bind(q), cols = new WeakMap()
   q.performIO = async (x) => { const r = await io(x); cols.set(x, r.fields.flatMap((f, i) => (f.dataTypeID === 18 ? ((f.dataTypeID = 1043), [i]) : []))); return r }
   q.queryRaw = async (x) => { const r = await raw(x); for (const i of cols.get(x) ?? []) r.columnTypes[i] = ColumnTypeEnum.Character; return r }

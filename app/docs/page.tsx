@@ -31,7 +31,9 @@ export default function QuickStartPage() {
 
       <DocsSection id="key" title="Present the key">
         <p>
-          Generate a key in the console: <b>Keys</b>, then <b>Generate key</b>. Its secret begins with <code className="mono">{keyPrefixes.live}</code> and is shown once. Put it into the environment of your program, then send it in one of two headers, whichever your client finds easier:
+          Generate a key in the console: <b>Keys</b>, then <b>Generate key</b>. Its secret begins with{" "}
+          <code className="mono">{keyPrefixes.live}</code> and is shown once. Put it into the environment of your program, then send it in
+          one of two headers, whichever your client finds easier:
         </p>
         <CodeBlock label="key in the Authorization header" language="http" code="Authorization: Bearer $LATCHKEY_API_KEY" />
         <CodeBlock label="key in the X-API-Key header" language="http" code="X-API-Key: $LATCHKEY_API_KEY" />
@@ -45,39 +47,30 @@ export default function QuickStartPage() {
         <Tabs
           label="First call"
           items={[
-            { value: "curl", label: "curl", content: <Snippet base={base} label="curl example" code={'curl $BASE/v1/me \\\n  -H "Authorization: Bearer $LATCHKEY_API_KEY"'} /> },
+            {
+              value: "curl",
+              label: "curl",
+              content: (
+                <Snippet base={base} label="curl example" code={'curl $BASE/v1/me \\\n  -H "Authorization: Bearer $LATCHKEY_API_KEY"'} />
+              ),
+            },
             {
               value: "python",
               label: "Python",
-              content: (
-                <Snippet
-                  base={base}
-                  label="Python example"
-                  language="python"
-                  code={
-                    'import json, os, urllib.request\n\nrequest = urllib.request.Request(\n    "$BASE/v1/me",\n    headers={"Authorization": f"Bearer {os.environ[\'LATCHKEY_API_KEY\']}"},\n)\nwith urllib.request.urlopen(request) as response:\n    print(json.load(response))'
-                  }
-                />
-              ),
+              content: <Snippet base={base} label="Python example" language="python" code={examplePython} />,
             },
             {
               value: "typescript",
               label: "TypeScript",
-              content: (
-                <Snippet
-                  base={base}
-                  label="TypeScript example"
-                  language="typescript"
-                  code={'const response = await fetch("$BASE/v1/me", {\n  headers: { Authorization: `Bearer ${process.env.LATCHKEY_API_KEY}` },\n});\nconsole.log(response.status, await response.json());'}
-                />
-              ),
+              content: <Snippet base={base} label="TypeScript example" language="typescript" code={exampleTypeScript} />,
             },
           ]}
         />
         <p>The answer, shortened:</p>
         <CodeBlock label="example answer" language="json" code={exampleMe} />
         <p>
-          The call shows in the console within two seconds: on the key’s page, and in the request log. Everything else the API can do is in the{" "}
+          The call shows in the console within two seconds: on the key’s page, and in the request log. Everything else the API can do is in
+          the{" "}
           <Link href="/docs/reference" className="link">
             reference
           </Link>
@@ -101,7 +94,8 @@ export default function QuickStartPage() {
 
       <DocsSection id="errors" title="When a call fails">
         <p>
-          An error has one body, whatever went wrong. Decide by <code className="mono">error.type</code>: the words of <code className="mono">message</code> may change.
+          An error has one body, whatever went wrong. Decide by <code className="mono">error.type</code>: the words of{" "}
+          <code className="mono">message</code> may change.
         </p>
         <CodeBlock label="example error" language="json" code={exampleError} />
         <p>
@@ -115,7 +109,9 @@ export default function QuickStartPage() {
 
       <DocsSection id="limits" title="Limits and quota">
         <p>
-          Each key has a limit of requests per minute; minutes are those of UTC, and exactly the limit passes in each. The organization has a quota of requests per UTC month. A test key has half of the minute limit and a monthly quota of its own. A refused request counts against nothing.
+          Each key has a limit of requests per minute; minutes are those of UTC, and exactly the limit passes in each. The organization has
+          a quota of requests per UTC month. A test key has half of the minute limit and a monthly quota of its own. A refused request
+          counts against nothing.
         </p>
         <p>
           <code className="mono">GET /v1/limits</code> says what applies and what is left, and costs nothing:
@@ -128,7 +124,9 @@ export default function QuickStartPage() {
 
       <DocsSection id="safe" title="Keep it safe">
         <p>
-          Give each program a key of its own, with no more access and scopes than it needs, and an expiry. Keep the secret out of source code and out of browsers. When it may have been seen by somebody else, revoke the key in the console: the next request with it is refused.
+          Give each program a key of its own, with no more access and scopes than it needs, and an expiry. Keep the secret out of source
+          code and out of browsers. When it may have been seen by somebody else, revoke the key in the console: the next request with it is
+          refused.
         </p>
       </DocsSection>
     </DocsPage>
@@ -160,3 +158,17 @@ const exampleError = `{
   "request_id": "req_01kq7cw81m4e…",
   "timestamp": "2026-11-20T12:00:30.000Z"
 }`;
+
+const examplePython = `import json, os, urllib.request
+
+request = urllib.request.Request(
+    "$BASE/v1/me",
+    headers={"Authorization": f"Bearer {os.environ['LATCHKEY_API_KEY']}"},
+)
+with urllib.request.urlopen(request) as response:
+    print(json.load(response))`;
+
+const exampleTypeScript = `const response = await fetch("$BASE/v1/me", {
+  headers: { Authorization: \`Bearer \${process.env.LATCHKEY_API_KEY}\` },
+});
+console.log(response.status, await response.json());`;

@@ -18,7 +18,8 @@ import { deviceOf } from "./device";
 export function SessionsCard({ sessions: initialData }: { sessions: List<SessionRow> }) {
   const queries = useQueryClient();
   const list = useQuery({ ...sessionsQuery(), initialData });
-  const failed = (what: string) => (error: Error) => toastError(`${what} ${error.message}`, isApiError(error) ? (error.requestId ?? undefined) : undefined);
+  const failed = (what: string) => (error: Error) =>
+    toastError(`${what} ${error.message}`, isApiError(error) ? (error.requestId ?? undefined) : undefined);
   const end = useMutation({
     mutationFn: (session: SessionRow) => endSession(session.id),
     onSuccess: (_, session) => toastDone(`${deviceOf(session.user_agent)} is signed out`),
@@ -41,7 +42,8 @@ export function SessionsCard({ sessions: initialData }: { sessions: List<Session
                 {session.is_current && <Badge tone="ok">This one</Badge>}
               </p>
               <p className="text-sm text-fg-3">
-                <span className="mono">{formatAddress(session.ip)}</span>, seen <Time iso={session.last_seen_at} />, since <Time iso={session.created_at} as="date" />
+                <span className="mono">{formatAddress(session.ip)}</span>, seen <Time iso={session.last_seen_at} />, since{" "}
+                <Time iso={session.created_at} as="date" />
               </p>
             </div>
             {session.is_current ? (
@@ -49,7 +51,14 @@ export function SessionsCard({ sessions: initialData }: { sessions: List<Session
                 Sign out
               </Button>
             ) : (
-              <Button size="sm" variant="danger-quiet" busy={end.isPending && end.variables.id === session.id} busyLabel="Ending" aria-label={`End the session of ${deviceOf(session.user_agent)}`} onClick={() => end.mutate(session)}>
+              <Button
+                size="sm"
+                variant="danger-quiet"
+                busy={end.isPending && end.variables.id === session.id}
+                busyLabel="Ending"
+                aria-label={`End the session of ${deviceOf(session.user_agent)}`}
+                onClick={() => end.mutate(session)}
+              >
                 End
               </Button>
             )}

@@ -52,7 +52,11 @@ function AuditFeed({ org, filter, initial, members, keys }: AuditViewProps) {
   const { set, show, href, value, pending } = useFilters();
   const zone = useHydrated() ? undefined : "UTC";
   const first = useQuery({ ...auditQuery(org, filter), initialData: initial, refetchInterval: 10_000 });
-  const feed = useFeed(first.data, (event) => event.id, (cursor) => queries.fetchQuery(auditQuery(org, { ...filter, cursor })));
+  const feed = useFeed(
+    first.data,
+    (event) => event.id,
+    (cursor) => queries.fetchQuery(auditQuery(org, { ...filter, cursor })),
+  );
   const asked = value("event");
   const place = feed.rows.findIndex((event) => event.id === asked);
   const chosen = feed.rows[place];
@@ -74,7 +78,9 @@ function AuditFeed({ org, filter, initial, members, keys }: AuditViewProps) {
         {feed.rows.length === 0 ? (
           <EmptyState
             boxed
-            glyph={filter.event_type || filter.user || filter.api_key || filter.start_date || filter.end_date ? <SearchX /> : <ShieldCheck />}
+            glyph={
+              filter.event_type || filter.user || filter.api_key || filter.start_date || filter.end_date ? <SearchX /> : <ShieldCheck />
+            }
             title="No event matches"
             action={<Button onClick={() => set(nothing)}>Clear filters</Button>}
           >
@@ -88,7 +94,12 @@ function AuditFeed({ org, filter, initial, members, keys }: AuditViewProps) {
                 <ol>
                   {day.rows.map((event) => (
                     <li key={event.id}>
-                      <EventRow event={event} current={event.id === asked} href={href({ event: event.id })} onOpen={() => show({ event: event.id })} />
+                      <EventRow
+                        event={event}
+                        current={event.id === asked}
+                        href={href({ event: event.id })}
+                        onOpen={() => show({ event: event.id })}
+                      />
                     </li>
                   ))}
                 </ol>
@@ -112,7 +123,16 @@ function AuditFeed({ org, filter, initial, members, keys }: AuditViewProps) {
           </div>
         )}
       </Page>
-      {chosen && <EventDrawer org={org} event={chosen} link={href({ ...nothing, event: chosen.id })} onClose={() => show({ event: null })} onPrevious={step(-1)} onNext={step(1)} />}
+      {chosen && (
+        <EventDrawer
+          org={org}
+          event={chosen}
+          link={href({ ...nothing, event: chosen.id })}
+          onClose={() => show({ event: null })}
+          onPrevious={step(-1)}
+          onNext={step(1)}
+        />
+      )}
     </div>
   );
 }
@@ -170,13 +190,43 @@ function Filters({ filter, members, keys }: Pick<AuditViewProps, "filter" | "mem
   const key = keys.find((each) => each.id === filter.api_key || each.prefix === filter.api_key);
   return (
     <FilterBar label="Filter events">
-      <DateFilter start={filter.start_date ?? null} end={filter.end_date ?? null} onChange={(start_date, end_date) => set({ start_date, end_date })} />
-      {filter.event_type !== undefined && <FilterChip name="Event" value={types.find((type) => type.value === filter.event_type)?.label ?? filter.event_type} onRemove={() => set({ event_type: null })} />}
-      {filter.user !== undefined && <FilterChip name="Member" value={<bdi>{person?.name ?? filter.user}</bdi>} onRemove={() => set({ user: null })} />}
-      {filter.api_key !== undefined && <FilterChip name="Key" value={<bdi className="cut inline-block max-w-48 align-bottom">{key?.name ?? filter.api_key}</bdi>} onRemove={() => set({ api_key: null })} />}
+      <DateFilter
+        start={filter.start_date ?? null}
+        end={filter.end_date ?? null}
+        onChange={(start_date, end_date) => set({ start_date, end_date })}
+      />
+      {filter.event_type !== undefined && (
+        <FilterChip
+          name="Event"
+          value={types.find((type) => type.value === filter.event_type)?.label ?? filter.event_type}
+          onRemove={() => set({ event_type: null })}
+        />
+      )}
+      {filter.user !== undefined && (
+        <FilterChip name="Member" value={<bdi>{person?.name ?? filter.user}</bdi>} onRemove={() => set({ user: null })} />
+      )}
+      {filter.api_key !== undefined && (
+        <FilterChip
+          name="Key"
+          value={<bdi className="cut inline-block max-w-48 align-bottom">{key?.name ?? filter.api_key}</bdi>}
+          onRemove={() => set({ api_key: null })}
+        />
+      )}
       {filter.event_type === undefined && <FilterAdd name="Event" options={types} onValueChange={(event_type) => set({ event_type })} />}
-      {filter.user === undefined && <FilterAdd name="Member" options={members.map(({ id, name }) => ({ value: id, label: <bdi>{name}</bdi> }))} onValueChange={(user) => set({ user })} />}
-      {filter.api_key === undefined && keys.length > 0 && <FilterAdd name="Key" options={keys.slice(0, 100).map(({ id, name, prefix }) => ({ value: id, label: <KeyChoice name={name} prefix={prefix} /> }))} onValueChange={(api_key) => set({ api_key })} />}
+      {filter.user === undefined && (
+        <FilterAdd
+          name="Member"
+          options={members.map(({ id, name }) => ({ value: id, label: <bdi>{name}</bdi> }))}
+          onValueChange={(user) => set({ user })}
+        />
+      )}
+      {filter.api_key === undefined && keys.length > 0 && (
+        <FilterAdd
+          name="Key"
+          options={keys.slice(0, 100).map(({ id, name, prefix }) => ({ value: id, label: <KeyChoice name={name} prefix={prefix} /> }))}
+          onValueChange={(api_key) => set({ api_key })}
+        />
+      )}
     </FilterBar>
   );
 }

@@ -14,8 +14,13 @@ export function Diff({ before, after }: { before: unknown; after: unknown }) {
   const shown = all ? lines : changed;
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so a keyboard must reach it */}
-      <div role="region" aria-label="What changed" tabIndex={0} translate="no" className="overflow-x-auto rounded-lg bg-sunken py-1 font-mono text-sm leading-5 shadow-[inset_0_0_0_1px_var(--line)]">
+      <section
+        aria-label="Fields"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so a keyboard must reach it
+        tabIndex={0}
+        translate="no"
+        className="overflow-x-auto rounded-lg bg-sunken py-1 font-mono text-sm leading-5 shadow-[inset_0_0_0_1px_var(--line)]"
+      >
         <ul className="w-fit min-w-full">
           {shown.map((line) =>
             line.before === line.after ? (
@@ -30,7 +35,7 @@ export function Diff({ before, after }: { before: unknown; after: unknown }) {
             ),
           )}
         </ul>
-      </div>
+      </section>
       {changed.length < lines.length && (
         <Button variant="ghost" size="xs" className="mt-2 -ml-1.5" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? "Show changes only" : "Show all fields"}
@@ -65,7 +70,11 @@ function Row({ sign, name, parts: [start, middle, end] }: { sign: "−" | "+" | 
 
 function linesOf(before: unknown, after: unknown): Line[] {
   const [was, is] = [fieldsOf(before), fieldsOf(after)];
-  return [...new Set([...Object.keys(was), ...Object.keys(is)])].map((name) => ({ name, before: textOf(was[name]), after: textOf(is[name]) }));
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])].map((name) => ({
+    name,
+    before: textOf(was[name]),
+    after: textOf(is[name]),
+  }));
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

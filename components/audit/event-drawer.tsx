@@ -11,7 +11,14 @@ import { formatNumber, shortenHash } from "@/lib/format";
 import { Diff, diffCount } from "./diff";
 import { actorName, Sentence } from "./sentence";
 
-type EventDrawerProps = { org: string; event: AuditEvent; link: string; onClose: () => void; onPrevious: (() => void) | undefined; onNext: (() => void) | undefined };
+type EventDrawerProps = {
+  org: string;
+  event: AuditEvent;
+  link: string;
+  onClose: () => void;
+  onPrevious: (() => void) | undefined;
+  onNext: (() => void) | undefined;
+};
 
 export function EventDrawer({ org, event, link, onClose, onPrevious, onNext }: EventDrawerProps) {
   const recorded = event.before !== null || event.after !== null;
@@ -29,7 +36,11 @@ export function EventDrawer({ org, event, link, onClose, onPrevious, onNext }: E
       onNext={onNext}
     >
       <SheetSection title="What changed" aside={recorded && (event.before === null ? "made with" : diffCount(event.before, event.after))}>
-        {recorded ? <Diff key={event.id} before={event.before} after={event.after} /> : <p className="text-fg-2">Nothing was changed by this: it is kept because it happened.</p>}
+        {recorded ? (
+          <Diff key={event.id} before={event.before} after={event.after} />
+        ) : (
+          <p className="text-fg-2">Nothing was changed by this: it is kept because it happened.</p>
+        )}
       </SheetSection>
       <SheetSection title="Who and from where">
         <DefinitionList
@@ -39,26 +50,64 @@ export function EventDrawer({ org, event, link, onClose, onPrevious, onNext }: E
               value: (
                 <>
                   <bdi>{actorName(event)}</bdi>
-                  {event.actor.role && <span className="text-fg-3">, {event.actor.type === "key" ? `key with access ${event.actor.role}` : `${event.actor.role} at the time`}</span>}
+                  {event.actor.role && (
+                    <span className="text-fg-3">
+                      , {event.actor.type === "key" ? `key with access ${event.actor.role}` : `${event.actor.role} at the time`}
+                    </span>
+                  )}
                 </>
               ),
             },
             { term: "Target", value: <Target org={org} event={event} /> },
             { term: "Event", value: <span className="mono">{event.action}</span> },
-            { term: "Address", value: event.ip ? <><span className="mono">{event.ip}</span> {event.country}</> : "—" },
+            {
+              term: "Address",
+              value: event.ip ? (
+                <>
+                  <span className="mono">{event.ip}</span> {event.country}
+                </>
+              ) : (
+                "—"
+              ),
+            },
             { term: "Agent", value: event.user_agent ?? "—" },
-            { term: "Request", value: event.request_id ? <Copied text={event.request_id} label="Copy request id">{event.request_id}</Copied> : "—" },
+            {
+              term: "Request",
+              value: event.request_id ? (
+                <Copied text={event.request_id} label="Copy request id">
+                  {event.request_id}
+                </Copied>
+              ) : (
+                "—"
+              ),
+            },
           ]}
         />
       </SheetSection>
       <SheetSection title="Proof">
         <DefinitionList
           items={[
-            { term: "Before it", value: <Copied text={event.previous_hash} label="Copy previous hash">{shortenHash(event.previous_hash)}</Copied> },
-            { term: "This event", value: <Copied text={event.hash} label="Copy hash">{shortenHash(event.hash)}</Copied> },
+            {
+              term: "Before it",
+              value: (
+                <Copied text={event.previous_hash} label="Copy previous hash">
+                  {shortenHash(event.previous_hash)}
+                </Copied>
+              ),
+            },
+            {
+              term: "This event",
+              value: (
+                <Copied text={event.hash} label="Copy hash">
+                  {shortenHash(event.hash)}
+                </Copied>
+              ),
+            },
           ]}
         />
-        <p className="mt-3 text-sm text-fg-3">Each event carries the hash of the one before it. Changing or removing one would break every hash after it.</p>
+        <p className="mt-3 text-sm text-fg-3">
+          Each event carries the hash of the one before it. Changing or removing one would break every hash after it.
+        </p>
       </SheetSection>
     </Drawer>
   );

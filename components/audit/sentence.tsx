@@ -7,7 +7,11 @@ import type { AuditEvent } from "@/lib/audit/schema";
 export function Sentence({ event }: { event: AuditEvent }) {
   const words = event.action in actions ? actions[event.action as keyof typeof actions].words : event.action;
   const self = event.target.id !== null && event.target.id === event.actor.id;
-  const target = /^joined/.test(words) ? roleOf(event.after) : self || /^created the (organization|account)/.test(words) ? null : event.target.name;
+  const target = /^joined/.test(words)
+    ? roleOf(event.after)
+    : self || /^created the (organization|account)/.test(words)
+      ? null
+      : event.target.name;
   return (
     <>
       <bdi className="font-strong">{actorName(event)}</bdi> <span className="text-fg-2">{self ? words.replace(/ of$/, "") : words}</span>

@@ -9,7 +9,7 @@ export function AuthFrame({ host, children }: { host: string; children: ReactNod
   return (
     <div className="grid min-h-dvh min-[56.25rem]:grid-cols-[minmax(480px,5fr)_6fr]">
       <div className="flex min-w-0 flex-col px-5 py-6 min-[56.25rem]:px-12 min-[56.25rem]:py-10">
-        <main className="m-auto w-full max-w-[344px] py-8">
+        <main className="m-auto w-full max-w-[360px] py-8 min-[56.25rem]:max-w-[344px]">
           <p className="mb-10 flex items-center gap-2.5 text-h3 font-semibold">
             <Mark size={28} />
             Latchkey

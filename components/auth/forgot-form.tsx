@@ -22,7 +22,8 @@ export function ForgotForm({ hasMailServer }: { hasMailServer: boolean }) {
     return (
       <Notice tone="ok" role="status" title="Look into your mail.">
         If {sentTo} has an account, a link is on its way. It works once, for 30 minutes.
-        {!hasMailServer && " This console has no mail server: whoever runs it finds the message in the folder outbox of its data directory."}
+        {!hasMailServer &&
+          " This console has no mail server: whoever runs it finds the message in the folder outbox of its data directory."}
       </Notice>
     );
   }

@@ -14,7 +14,11 @@ type InviteFormProps = {
   who: "new" | "known" | "signed-in";
 };
 
-const schemas = { new: AcceptInvite.required({ name: true, password: true }), known: AcceptInvite.required({ password: true }), "signed-in": AcceptInvite };
+const schemas = {
+  new: AcceptInvite.required({ name: true, password: true }),
+  known: AcceptInvite.required({ password: true }),
+  "signed-in": AcceptInvite,
+};
 
 export function InviteForm({ token, email, who }: InviteFormProps) {
   const form = useForm<AcceptInvite>({
@@ -40,7 +44,11 @@ export function InviteForm({ token, email, who }: InviteFormProps) {
         </Field>
       )}
       {who !== "signed-in" && (
-        <Field label="Password" help={who === "new" ? "At least 10 characters. A short sentence works well." : "The one of your account."} error={form.errors.password}>
+        <Field
+          label="Password"
+          help={who === "new" ? "At least 10 characters. A short sentence works well." : "The one of your account."}
+          error={form.errors.password}
+        >
           <PasswordInput {...form.field("password")} autoComplete={who === "new" ? "new-password" : "current-password"} className="h-9!" />
         </Field>
       )}

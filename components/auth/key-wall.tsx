@@ -9,9 +9,20 @@ const depths = [0, 4, 8, 12, 16];
 export function KeyWall() {
   return (
     <div aria-hidden="true" className="relative size-full overflow-hidden">
-      <svg className="absolute inset-0 size-full text-line-strong [mask-image:radial-gradient(70%_62%_at_50%_50%,black,rgb(0_0_0/0.1))]">
+      <svg
+        aria-hidden="true"
+        className="absolute inset-0 size-full text-line-strong [mask-image:radial-gradient(70%_62%_at_50%_50%,black,rgb(0_0_0/0.1))]"
+      >
         <defs>
-          <pattern id="keys" x="50%" y="50%" width={columns * pitch} height={rows * pitch} patternUnits="userSpaceOnUse" patternTransform={`translate(${-pitch / 2} ${-pitch / 2})`}>
+          <pattern
+            id="keys"
+            x="50%"
+            y="50%"
+            width={columns * pitch}
+            height={rows * pitch}
+            patternUnits="userSpaceOnUse"
+            patternTransform={`translate(${-pitch / 2} ${-pitch / 2})`}
+          >
             <path d={wall} fill="currentColor" />
           </pattern>
         </defs>

@@ -9,9 +9,19 @@ test.each([
   expect(nextPath(asked)).toBe(path);
 });
 
-test.each([undefined, "", "orgs", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "/\n\\evil.example", "/.//evil.example", "/a/..//evil.example", ["/a", "/b"]])(
-  "%j leads nowhere else",
-  (asked) => {
-    expect(nextPath(asked)).toBeNull();
-  },
-);
+test.each([
+  undefined,
+  "",
+  "orgs",
+  "//evil.example",
+  "/\\evil.example",
+  "https://evil.example",
+  "javascript:alert(1)",
+  "/\t/evil.example",
+  "/\n\\evil.example",
+  "/.//evil.example",
+  "/a/..//evil.example",
+  ["/a", "/b"],
+])("%j leads nowhere else", (asked) => {
+  expect(nextPath(asked)).toBeNull();
+});

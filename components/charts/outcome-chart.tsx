@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Bar, BarChart, type BarShapeProps, CartesianGrid, Tooltip, XAxis, YAxis } from "recharts";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
-import { Table, TBody, Td, Th, THead, Tr } from "@/components/ui/table";
+import { Table, TBody, Td, THead, Th, Tr } from "@/components/ui/table";
 import { formatCompact, formatDate, formatDayHeading, formatDayMonth, formatFigure, formatMinute, formatNumber } from "@/lib/format";
 
 export type OutcomePoint = { start: string; end: string; accepted: number; refused: number; errors: number };
@@ -40,7 +40,10 @@ const unfinishedSentence: Record<OutcomeInterval, string> = {
 /** Calls by outcome over time. Colours, order and patterns are the same wherever outcomes are drawn. */
 export function OutcomeChart({ points, interval, summary, unfinishedFrom, height = 240 }: OutcomeChartProps) {
   const [asTable, setAsTable] = useState(false);
-  const totals = Object.fromEntries(outcomes.map(({ key }) => [key, points.reduce((sum, point) => sum + point[key], 0)])) as Record<Outcome, number>;
+  const totals = Object.fromEntries(outcomes.map(({ key }) => [key, points.reduce((sum, point) => sum + point[key], 0)])) as Record<
+    Outcome,
+    number
+  >;
   const total = totals.accepted + totals.refused + totals.errors;
   const unfinished = (point: OutcomePoint) => unfinishedFrom !== undefined && Date.parse(point.start) >= Date.parse(unfinishedFrom);
   return (
@@ -84,7 +87,10 @@ function Swatch({ className }: { className: string }) {
   return <i aria-hidden="true" className={clsx("inline-block size-[9px] flex-none rounded-[2px]", className)} />;
 }
 
-type PlotProps = Pick<OutcomeChartProps, "points" | "interval" | "summary"> & { unfinished: (point: OutcomePoint) => boolean; height: number };
+type PlotProps = Pick<OutcomeChartProps, "points" | "interval" | "summary"> & {
+  unfinished: (point: OutcomePoint) => boolean;
+  height: number;
+};
 
 function Plot({ points, interval, summary, unfinished, height }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -103,7 +109,9 @@ function Plot({ points, interval, summary, unfinished, height }: PlotProps) {
   const lastOpen = points.at(-1);
   const open = lastOpen && unfinished(lastOpen) ? lastOpen.start : undefined;
   const ticks = ticksFor(points, interval, Math.max(3, Math.min(10, Math.floor((width - axis) / 68))), open !== undefined);
-  const shape = (outcome: Outcome) => (props: BarShapeProps) => <Segment {...props} outcome={outcome} id={id} open={unfinished(props.payload as OutcomePoint)} />;
+  const shape = (outcome: Outcome) => (props: BarShapeProps) => (
+    <Segment {...props} outcome={outcome} id={id} open={unfinished(props.payload as OutcomePoint)} />
+  );
 
   return (
     <div ref={box} className="h-full [&_.recharts-surface]:overflow-visible [&_.recharts-surface]:focus-visible:rounded-md">
@@ -124,7 +132,14 @@ function Plot({ points, interval, summary, unfinished, height }: PlotProps) {
               <path d="M0 0V3.5" stroke="var(--chart-refused)" strokeWidth="3.5" />
             </pattern>
             {outcomes.map((outcome) => (
-              <pattern key={outcome.key} id={`${id}open-${outcome.key}`} width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+              <pattern
+                key={outcome.key}
+                id={`${id}open-${outcome.key}`}
+                width="5"
+                height="5"
+                patternUnits="userSpaceOnUse"
+                patternTransform="rotate(45)"
+              >
                 <path d="M0 0V5" stroke={outcome.color} strokeWidth="2.2" />
               </pattern>
             ))}
@@ -175,7 +190,15 @@ function Plot({ points, interval, summary, unfinished, height }: PlotProps) {
             }}
           />
           {outcomes.map((outcome) => (
-            <Bar key={outcome.key} dataKey={outcome.key} name={outcome.name} stackId="outcome" maxBarSize={40} isAnimationActive={false} shape={shape(outcome.key)} />
+            <Bar
+              key={outcome.key}
+              dataKey={outcome.key}
+              name={outcome.name}
+              stackId="outcome"
+              maxBarSize={40}
+              isAnimationActive={false}
+              shape={shape(outcome.key)}
+            />
           ))}
         </BarChart>
       )}
@@ -296,16 +319,28 @@ function tickLabel(start: string, interval: OutcomeInterval, points: readonly Ou
   return days ? formatDayMonth(at, zoneOf(start, interval)) : formatMinute(at);
 }
 
-const steps: Record<OutcomeInterval, readonly number[]> = { "1m": [1, 2, 5, 10, 15, 30, 60], "1h": [1, 2, 3, 4, 6, 12, 24, 48, 72, 168], "1d": [1, 2, 3, 4, 7, 14, 28] };
+const steps: Record<OutcomeInterval, readonly number[]> = {
+  "1m": [1, 2, 5, 10, 15, 30, 60],
+  "1h": [1, 2, 3, 4, 6, 12, 24, 48, 72, 168],
+  "1d": [1, 2, 3, 4, 7, 14, 28],
+};
 
 /** Starts that carry a label: at most `most`, at even distances, the open bucket always and with room around it. */
 function ticksFor(points: readonly OutcomePoint[], interval: OutcomeInterval, most: number, open: boolean): string[] {
   const midnights = interval === "1h" && points.length > 48;
-  const step = steps[interval].find((size) => size * most >= points.length && (!midnights || size >= 24)) ?? Math.ceil(points.length / most);
-  const first = midnights ? Math.max(0, points.findIndex((point) => new Date(point.start).getHours() === 0)) : 0;
+  const step =
+    steps[interval].find((size) => size * most >= points.length && (!midnights || size >= 24)) ?? Math.ceil(points.length / most);
+  const first = midnights
+    ? Math.max(
+        0,
+        points.findIndex((point) => new Date(point.start).getHours() === 0),
+      )
+    : 0;
   const last = points.length - 1;
   return points
-    .filter((_, index) => (open && index === last) || ((index - first) % step === 0 && index >= first && (!open || last - index >= step * 0.6)))
+    .filter(
+      (_, index) => (open && index === last) || ((index - first) % step === 0 && index >= first && (!open || last - index >= step * 0.6)),
+    )
     .map((point) => point.start);
 }
 
@@ -314,10 +349,18 @@ function levelsFor(top: number): number[] {
   if (top === 0) return [0];
   const rough = top / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(1, [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((times) => times * power).find((size) => size >= rough && Number.isInteger(Math.max(1, size))) ?? 1);
+  const step = Math.max(
+    1,
+    [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]
+      .map((times) => times * power)
+      .find((size) => size >= rough && Number.isInteger(Math.max(1, size))) ?? 1,
+  );
   return Array.from({ length: Math.ceil(top / step) + 1 }, (_, index) => index * step);
 }
 
 function csv(points: readonly OutcomePoint[]): string {
-  return ["start,end,accepted,refused,errors", ...points.map((point) => [point.start, point.end, point.accepted, point.refused, point.errors].join(","))].join("\n");
+  return [
+    "start,end,accepted,refused,errors",
+    ...points.map((point) => [point.start, point.end, point.accepted, point.refused, point.errors].join(",")),
+  ].join("\n");
 }

@@ -30,7 +30,15 @@ export function Sparkline({ points, label, className }: SparklineProps) {
           // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its day
           <g key={index} opacity={index === points.length - 1 ? 0.45 : 1}>
             {below > 0 && <rect x={x} y={round(height - below)} width={round(bar)} height={round(below)} className="fill-chart-accepted" />}
-            {above > 0 && <rect x={x} y={round(Math.max(0, height - below - above))} width={round(bar)} height={round(above)} className="fill-chart-refused" />}
+            {above > 0 && (
+              <rect
+                x={x}
+                y={round(Math.max(0, height - below - above))}
+                width={round(bar)}
+                height={round(above)}
+                className="fill-chart-refused"
+              />
+            )}
           </g>
         );
       })}

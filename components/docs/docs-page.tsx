@@ -25,7 +25,10 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
   const pathname = usePathname();
   return (
     <div className="mx-auto grid max-w-[1360px] grid-cols-[minmax(0,1fr)] gap-x-12 px-gutter lg:grid-cols-[216px_minmax(0,1fr)]">
-      <nav aria-label="Docs" className="min-w-0 text-md max-lg:border-b max-lg:border-line max-lg:py-2 lg:sticky lg:top-header lg:h-[calc(100dvh-var(--header))] lg:overflow-y-auto lg:py-8">
+      <nav
+        aria-label="Docs"
+        className="min-w-0 text-md max-lg:border-b max-lg:border-line max-lg:py-2 lg:sticky lg:top-header lg:h-[calc(100dvh-var(--header))] lg:overflow-y-auto lg:py-8"
+      >
         <ul className="no-scrollbar flex gap-1 max-lg:overflow-x-auto lg:flex-col lg:gap-px">
           {pages.map((page) => {
             const isCurrent = page.href === pathname;
@@ -34,7 +37,10 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
                 <Link
                   href={page.href}
                   aria-current={isCurrent ? "page" : undefined}
-                  className={clsx("fast flex h-8 items-center rounded-md px-2 hover:bg-hover focus-visible:-outline-offset-2", isCurrent ? "bg-hover font-strong text-fg" : "font-quiet text-fg-2")}
+                  className={clsx(
+                    "fast flex h-8 items-center rounded-md px-2 hover:bg-hover focus-visible:-outline-offset-2",
+                    isCurrent ? "bg-hover font-strong text-fg" : "font-quiet text-fg-2",
+                  )}
                 >
                   {page.label}
                 </Link>
@@ -42,7 +48,13 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
                   <ul className="mt-1 mb-3 ml-2 border-l border-line max-lg:hidden">
                     {contents.map((entry) => (
                       <li key={entry.id}>
-                        <a href={`#${entry.id}`} className={clsx("fast block py-1 pl-3 text-fg-2 hover:text-fg focus-visible:-outline-offset-2", entry.mono && "font-mono text-sm wrap-anywhere")}>
+                        <a
+                          href={`#${entry.id}`}
+                          className={clsx(
+                            "fast block py-1 pl-3 text-fg-2 hover:text-fg focus-visible:-outline-offset-2",
+                            entry.mono && "font-mono text-sm wrap-anywhere",
+                          )}
+                        >
                           {entry.label}
                         </a>
                       </li>
@@ -53,7 +65,10 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
             );
           })}
           <li className="flex-none">
-            <a href="/openapi.json" className="fast flex h-8 items-center rounded-md px-2 font-quiet text-fg-2 hover:bg-hover focus-visible:-outline-offset-2">
+            <a
+              href="/openapi.json"
+              className="fast flex h-8 items-center rounded-md px-2 font-quiet text-fg-2 hover:bg-hover focus-visible:-outline-offset-2"
+            >
               OpenAPI file
             </a>
           </li>

@@ -67,7 +67,11 @@ export function EndpointEntry({ endpoint, base }: { endpoint: EndpointView; base
         <details className="group mt-5">
           <summary className="fast cursor-default rounded-md font-medium hover:text-accent-text">
             Answer <span className="font-mono text-sm">{endpoint.status}</span>
-            {endpoint.returns.length === 0 ? <span className="font-normal text-fg-3">, an empty object</span> : <span className="font-normal text-fg-3">, {endpoint.returns.length} fields</span>}
+            {endpoint.returns.length === 0 ? (
+              <span className="font-normal text-fg-3">, an empty object</span>
+            ) : (
+              <span className="font-normal text-fg-3">, {endpoint.returns.length} fields</span>
+            )}
           </summary>
           {endpoint.returns.length > 0 && (
             <div className="mt-2">
@@ -76,7 +80,12 @@ export function EndpointEntry({ endpoint, base }: { endpoint: EndpointView; base
           )}
         </details>
       </div>
-      <Snippet base={base} code={endpoint.example} label={`${endpoint.method} ${endpoint.path} example`} className="self-start 2xl:sticky 2xl:top-[76px]" />
+      <Snippet
+        base={base}
+        code={endpoint.example}
+        label={`${endpoint.method} ${endpoint.path} example`}
+        className="self-start 2xl:sticky 2xl:top-[76px]"
+      />
     </section>
   );
 }

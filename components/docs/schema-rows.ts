@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatNumber } from "@/lib/format";
 
 /** What a schema takes or gives, as rows for a reader: dotted path, kind in words, whether it must be there. */
 
@@ -36,7 +37,10 @@ function walk(json: Json, at: string, io: "input" | "output"): SchemaRow[] {
     const isRequired = (json.required ?? []).includes(name) && property.default === undefined;
     const bare = withoutNull(property);
     const inner = bare.type === "array" ? withoutNull(bare.items ?? {}) : bare;
-    return [{ path, kind: kindOf(property), isRequired: io === "output" || isRequired }, ...walk(inner, bare.type === "array" ? `${path}[]` : path, io)];
+    return [
+      { path, kind: kindOf(property), isRequired: io === "output" || isRequired },
+      ...walk(inner, bare.type === "array" ? `${path}[]` : path, io),
+    ];
   });
 }
 
@@ -51,19 +55,25 @@ function kindOf(json: Json): string {
 }
 
 function bareKind(json: Json): string {
-  if (json.anyOf) return [...new Set(json.anyOf.map(bareKind))].join(" or ");
+  if (json.anyOf) return [...new Set(json.anyOf.map(bareKind))].join(", or ");
   if (json.const !== undefined) return String(json.const) || "empty";
   if (json.enum) return json.enum.map(String).join(" · ");
   switch (json.type) {
     case "array":
-      return `list of ${json.items?.properties ? "objects" : json.items ? bareKind(json.items) : "anything"}${json.maxItems === undefined ? "" : `, at most ${json.maxItems}`}`;
+      return `list of ${json.items?.properties ? "objects" : json.items ? bareKind(json.items).replace(/, (.+)$/, " ($1)") : "anything"}${json.maxItems === undefined ? "" : `, at most ${json.maxItems} entries`}`;
     case "object":
-      return json.properties ? "object" : `object of ${typeof json.additionalProperties === "object" ? bareKind(json.additionalProperties) : "anything"}`;
+      return json.properties
+        ? "object"
+        : `object of ${typeof json.additionalProperties === "object" ? bareKind(json.additionalProperties).replace(/, (.+)$/, " ($1)") : "anything"}`;
     case "integer":
     case "number":
       return `${json.type === "integer" ? "whole number" : "number"}${range(json.minimum, json.maximum, "")}`;
     case "string":
-      return json.format === "date-time" ? "instant, ISO 8601" : json.format === "email" ? "e-mail address" : `text${range(json.minLength, json.maxLength, " characters")}`;
+      return json.format === "date-time"
+        ? "instant, ISO 8601"
+        : json.format === "email"
+          ? "e-mail address"
+          : `text${range(json.minLength, json.maxLength, " characters")}`;
     case "boolean":
       return "true or false";
     case "null":
@@ -76,7 +86,7 @@ function bareKind(json: Json): string {
 function range(least: number | undefined, most: number | undefined, unit: string): string {
   const low = least === undefined || least <= Number.MIN_SAFE_INTEGER ? undefined : least;
   const high = most === undefined || most >= Number.MAX_SAFE_INTEGER ? undefined : most;
-  if (low !== undefined && high !== undefined) return `, ${low} to ${high}${unit}`;
-  if (high !== undefined) return `, at most ${high}${unit}`;
-  return low === undefined ? "" : `, at least ${low}${unit}`;
+  if (low !== undefined && high !== undefined) return `, ${formatNumber(low)} to ${formatNumber(high)}${unit}`;
+  if (high !== undefined) return `, at most ${formatNumber(high)}${unit}`;
+  return low === undefined ? "" : `, at least ${formatNumber(low)}${unit}`;
 }

@@ -16,7 +16,7 @@ import { EmptyState } from "@/components/ui/empty-state";
 import { Notice } from "@/components/ui/notice";
 import { PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
-import { Table, TableFoot, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Table, TableFoot, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
 import { formatNumber } from "@/lib/format";
 import type { Group } from "@/lib/groups/schema";
@@ -41,7 +41,11 @@ type GroupViewProps = {
 export function GroupView({ org, group, keys: initialKeys, days: initialDays, since, limit, mayCreateKeys }: GroupViewProps) {
   const list = useQuery({ ...keysQuery(org, { group_id: group.id, limit }), initialData: initialKeys, refetchInterval: 5000 });
   const keys = list.data;
-  const days = useQuery({ ...seriesQuery(org, { interval: "1d", group_id: group.id, start: since }), initialData: initialDays, refetchInterval: 5000 }).data.data;
+  const days = useQuery({
+    ...seriesQuery(org, { interval: "1d", group_id: group.id, start: since }),
+    initialData: initialDays,
+    refetchInterval: 5000,
+  }).data.data;
   const isOpen = group.archived_at === null;
   const generate = mayCreateKeys && isOpen && (
     <Button asChild variant="primary" icon={<Plus />}>
@@ -98,7 +102,15 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
                           />
                         </Td>
                         <Td phone="full">
-                          <TwoLines inline title={<KeyBadge state={key} />} second={<span className="cut"><KeySentence state={key} /></span>} />
+                          <TwoLines
+                            inline
+                            title={<KeyBadge state={key} />}
+                            second={
+                              <span className="cut">
+                                <KeySentence state={key} />
+                              </span>
+                            }
+                          />
                         </Td>
                         <Td numeric phone="hidden" className="text-fg-2">
                           {key.last_used_at === null ? "—" : <Time iso={key.last_used_at} />}
@@ -126,8 +138,14 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
           <DefinitionList
             items={[
               { term: "Live keys", value: formatNumber(group.key_count) },
-              { term: "Limit per key", value: group.rate_limit_rpm === null ? "the plan’s" : `${formatNumber(group.rate_limit_rpm)} / min` },
-              { term: "Addresses", value: group.allowed_ips.length === 0 ? "any" : <span className="mono">{group.allowed_ips.join(", ")}</span> },
+              {
+                term: "Limit per key",
+                value: group.rate_limit_rpm === null ? "the plan’s" : `${formatNumber(group.rate_limit_rpm)} / min`,
+              },
+              {
+                term: "Addresses",
+                value: group.allowed_ips.length === 0 ? "any" : <span className="mono">{group.allowed_ips.join(", ")}</span>,
+              },
               { term: "Created", value: <Time iso={group.created_at} as="date" /> },
               {
                 term: "Id",
@@ -151,5 +169,7 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
 function sentence(days: readonly UsagePoint[]): string {
   const total = days.reduce((sum, day) => sum + day.requests, 0);
   const refused = days.reduce((sum, day) => sum + day.refused, 0);
-  return total === 0 ? "No call in the last 30 days." : `${formatNumber(total)} calls in the last 30 days, ${formatNumber(refused)} of them refused.`;
+  return total === 0
+    ? "No call in the last 30 days."
+    : `${formatNumber(total)} calls in the last 30 days, ${formatNumber(refused)} of them refused.`;
 }

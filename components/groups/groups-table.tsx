@@ -7,7 +7,7 @@ import { StaleNotice } from "@/components/logs/stale-notice";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
 import { PageHeader } from "@/components/ui/page-header";
-import { Table, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Table, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
 import { formatNumber } from "@/lib/format";
 import { groupsQuery } from "@/lib/groups/client";
@@ -31,12 +31,16 @@ export function GroupsTable({ org, groups: initialData, mayCreate }: GroupsTable
   return (
     <>
       <PageHeader title="Groups" actions={groups.length > 0 && create}>
-        {groups.length === 0 ? "Keys live in groups, and there is none yet." : `${count(groups.length, "group")}, ${keys === 0 ? "no key yet" : count(keys, "key")}.`}
+        {groups.length === 0
+          ? "Keys live in groups, and there is none yet."
+          : `${count(groups.length, "group")}, ${keys === 0 ? "no key yet" : count(keys, "key")}.`}
       </PageHeader>
       <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
       {groups.length === 0 ? (
         <EmptyState boxed glyph={<Folders />} title="Create the first group" action={create}>
-          {mayCreate ? "A group holds the keys of one project or environment, such as Production. Keys come next." : "A group holds the keys of one project or environment. An admin of the organization creates it."}
+          {mayCreate
+            ? "A group holds the keys of one project or environment, such as Production. Keys come next."
+            : "A group holds the keys of one project or environment. An admin of the organization creates it."}
         </EmptyState>
       ) : (
         <Table label="Groups" columns={[{}, { width: "112px" }, { width: "140px" }, { width: "140px" }]}>
@@ -50,14 +54,24 @@ export function GroupsTable({ org, groups: initialData, mayCreate }: GroupsTable
             {groups.map((group) => (
               <Tr key={group.id}>
                 <Td phone="lead">
-                  <TwoLines href={`/orgs/${org}/groups/${group.id}`} lead={<Folders className="text-fg-3" />} title={group.name} name={group.name} {...(group.description ? { second: <bdi className="cut">{group.description}</bdi> } : {})} />
+                  <TwoLines
+                    href={`/orgs/${org}/groups/${group.id}`}
+                    lead={<Folders className="text-fg-3" />}
+                    title={group.name}
+                    name={group.name}
+                    {...(group.description ? { second: <bdi className="cut">{group.description}</bdi> } : {})}
+                  />
                 </Td>
                 <Td numeric phone="menu">
                   {formatNumber(group.key_count)}
                   <span className="text-fg-3 md:hidden"> {group.key_count === 1 ? "key" : "keys"}</span>
                 </Td>
                 <Td numeric phone="hidden">
-                  {group.rate_limit_rpm === null ? <span className="text-fg-3">plan’s</span> : `${formatNumber(group.rate_limit_rpm)} / min`}
+                  {group.rate_limit_rpm === null ? (
+                    <span className="text-fg-3">plan’s</span>
+                  ) : (
+                    `${formatNumber(group.rate_limit_rpm)} / min`
+                  )}
                 </Td>
                 <Td numeric phone="hidden">
                   <Time iso={group.created_at} as="date" className="text-fg-2" />

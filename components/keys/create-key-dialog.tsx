@@ -69,7 +69,15 @@ type Draft = {
 export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUrl, onClose }: CreateKeyDialogProps) {
   const queries = useQueryClient();
   const router = useRouter();
-  const [draft, setDraft] = useState<Draft>({ name: "", groupId: groups.find((group) => group.id === groupId)?.id ?? groups[0]?.id ?? "", environment: "live", access: "full", scopes, expiry: "365", date: "" });
+  const [draft, setDraft] = useState<Draft>({
+    name: "",
+    groupId: groups.find((group) => group.id === groupId)?.id ?? groups[0]?.id ?? "",
+    environment: "live",
+    access: "full",
+    scopes,
+    expiry: "365",
+    date: "",
+  });
   const [unfolded, setUnfolded] = useState(false);
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const create = useMutation({
@@ -123,7 +131,13 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
         description="Copy the secret now. It is shown this once: we keep only a fingerprint of it."
         footer={<KeyReadyFooter copied={copied} asking={asking} onAsk={setAsking} onClose={close} />}
       >
-        <KeyReady org={org} created={created} base={baseUrl ?? window.location.origin} groupName={groups.find((group) => group.id === created.group_id)?.name ?? ""} onCopied={() => setCopied(true)} />
+        <KeyReady
+          org={org}
+          created={created}
+          base={baseUrl ?? window.location.origin}
+          groupName={groups.find((group) => group.id === created.group_id)?.name ?? ""}
+          onCopied={() => setCopied(true)}
+        />
       </Dialog>
     );
   }
@@ -182,7 +196,12 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
       </div>
 
       <div className="rounded-lg border border-line">
-        <button type="button" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)} className="group/fold fast flex w-full items-center gap-2 rounded-lg px-3 py-2.5 text-left hover:bg-hover">
+        <button
+          type="button"
+          aria-expanded={unfolded}
+          onClick={() => setUnfolded(!unfolded)}
+          className="group/fold fast flex w-full items-center gap-2 rounded-lg px-3 py-2.5 text-left hover:bg-hover"
+        >
           <ChevronRight className="fast text-fg-3 group-aria-expanded/fold:rotate-90" />
           <span className="min-w-0">
             <span className="font-medium">Access, scopes, expiry</span>
@@ -211,7 +230,11 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
             <fieldset className="min-w-0">
               <div className="flex items-baseline justify-between gap-3">
                 <legend className="float-left font-medium">Scopes</legend>
-                <button type="button" className="link text-sm" onClick={() => set({ scopes: draft.scopes.length === scopes.length ? [] : scopes }, "scopes")}>
+                <button
+                  type="button"
+                  className="link text-sm"
+                  onClick={() => set({ scopes: draft.scopes.length === scopes.length ? [] : scopes }, "scopes")}
+                >
                   {draft.scopes.length === scopes.length ? "Clear all" : "Choose all"}
                 </button>
               </div>
@@ -221,14 +244,23 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
                     key={scope}
                     label={<span className="mono wrap-anywhere">{scope}</span>}
                     checked={draft.scopes.includes(scope)}
-                    onChange={(event) => set({ scopes: scopes.filter((each) => (each === scope ? event.target.checked : draft.scopes.includes(each))) }, "scopes")}
+                    onChange={(event) =>
+                      set(
+                        { scopes: scopes.filter((each) => (each === scope ? event.target.checked : draft.scopes.includes(each))) },
+                        "scopes",
+                      )
+                    }
                   />
                 ))}
               </div>
               {scopesWrong && <Wrong>{sentence(scopesWrong)}</Wrong>}
             </fieldset>
             <div className="grid gap-5 md:grid-cols-2">
-              <Field label="Expires" help={draft.expiry === "never" ? "It works until somebody revokes it." : undefined} error={draft.expiry === "custom" ? undefined : sentence(wrong.expires_at)}>
+              <Field
+                label="Expires"
+                help={draft.expiry === "never" ? "It works until somebody revokes it." : undefined}
+                error={draft.expiry === "custom" ? undefined : sentence(wrong.expires_at)}
+              >
                 <Select value={draft.expiry} onChange={(event) => set({ expiry: event.target.value as Draft["expiry"] }, "expires_at")}>
                   {expiries.map((expiry) => (
                     <option key={expiry.value} value={expiry.value}>
@@ -262,7 +294,8 @@ function Wrong({ children }: { children: ReactNode }) {
 // A fault that has a field stands there; the rest is said here, with its request id.
 function Failure({ error, shown }: { error: Error; shown: readonly string[] }) {
   const fields = /^(name|group_id|environment|access|scopes|expires_at)/;
-  if (isApiError(error) && shown.some((path) => fields.test(path)) && Object.keys(error.details).every((path) => fields.test(path))) return null;
+  if (isApiError(error) && shown.some((path) => fields.test(path)) && Object.keys(error.details).every((path) => fields.test(path)))
+    return null;
   const id = isApiError(error) ? error.requestId : null;
   return (
     <Notice tone="bad" role="alert" title="No key was generated.">
@@ -299,7 +332,11 @@ function expiryOf(draft: Draft): Date | null {
 function problemsOf(draft: Draft): Record<string, string> {
   const name = CreateKey.shape.name.safeParse(draft.name);
   const problems: Record<string, string> = {};
-  if (!name.success) problems.name = draft.name.trim() === "" ? "is needed: it is how you will find the key again" : (name.error.issues[0]?.message ?? "is not a name");
+  if (!name.success)
+    problems.name =
+      draft.name.trim() === ""
+        ? "give it a name: it is how you will find the key again"
+        : (name.error.issues[0]?.message ?? "is not a name");
   if (draft.scopes.length === 0) problems.scopes = "needs at least one scope";
   if (draft.expiry === "custom" && draft.date === "") problems.expires_at = "needs a date";
   else if ((expiryOf(draft)?.getTime() ?? Number.POSITIVE_INFINITY) <= Date.now()) problems.expires_at = "must be in the future";
@@ -313,7 +350,12 @@ function only(problems: Record<string, string>, field: string): Record<string, s
 function summaryOf(draft: Draft, all: readonly string[]): string {
   const scopes = draft.scopes.length === all.length ? `all ${all.length} scopes` : `${draft.scopes.length} of ${all.length} scopes`;
   const expires = expiryOf(draft);
-  const ends = draft.expiry === "custom" && draft.date === "" ? "expires on a date" : expires === null ? "never expires" : `expires ${formatDate(expires)}`;
+  const ends =
+    draft.expiry === "custom" && draft.date === ""
+      ? "expires on a date"
+      : expires === null
+        ? "never expires"
+        : `expires ${formatDate(expires)}`;
   return `${accessWords[draft.access]}, ${scopes}, ${ends}`;
 }
 

@@ -29,7 +29,11 @@ export function FirstCall({ org, keyId }: { org: string; keyId: string }) {
   return (
     <div role="status">
       {answered?.outcome === "error" ? (
-        <Box look="border-warn-line bg-warn-soft" mark={<TriangleAlert className="mt-0.5 text-warn-text" />} title="The key works; the API behind it failed">
+        <Box
+          look="border-warn-line bg-warn-soft"
+          mark={<TriangleAlert className="mt-0.5 text-warn-text" />}
+          title="The key works; the API behind it failed"
+        >
           <Facts row={answered} /> The request id is <span className="mono">{answered.request_id}</span>.
         </Box>
       ) : answered ? (
@@ -42,7 +46,13 @@ export function FirstCall({ org, keyId }: { org: string; keyId: string }) {
         </Box>
       ) : (
         <Box look="border-line" mark={<span className="pulse mx-1 mt-1.5 text-accent" />} title="Waiting for the first call">
-          {isApiError(calls.error) ? `The log cannot be read just now: ${calls.error.message}` : <>Run the snippet; this turns green when the call arrives. <Elapsed /></>}
+          {isApiError(calls.error) ? (
+            `The log cannot be read just now: ${calls.error.message}`
+          ) : (
+            <>
+              Run the snippet; this turns green when the call arrives. <Elapsed />
+            </>
+          )}
         </Box>
       )}
     </div>

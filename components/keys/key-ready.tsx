@@ -28,7 +28,15 @@ export function KeyReady({ org, created, groupName, base, onCopied }: KeyReadyPr
           <span className="min-w-0 wrap-anywhere">
             <bdi>{groupName}</bdi> · {created.environment} · {created.access}
           </span>
-          <span>{created.expires_at ? <>Expires <Time as="date" iso={created.expires_at} /></> : "Never expires"}</span>
+          <span>
+            {created.expires_at ? (
+              <>
+                Expires <Time as="date" iso={created.expires_at} />
+              </>
+            ) : (
+              "Never expires"
+            )}
+          </span>
         </p>
       </div>
       <Snippets created={created} base={base} onCopied={onCopied} />

@@ -20,9 +20,27 @@ function stateOf(key: Key): State {
     case "paused":
       return { tone: "quiet", icon: <CirclePause />, word: "Paused", sentence: "Refused until it is resumed" };
     case "scheduled":
-      return { tone: "info", icon: <Clock />, word: "Not yet valid", sentence: key.not_before && <>Works from <Time as="date" iso={key.not_before} /></> };
+      return {
+        tone: "info",
+        icon: <Clock />,
+        word: "Not yet valid",
+        sentence: key.not_before && (
+          <>
+            Works from <Time as="date" iso={key.not_before} />
+          </>
+        ),
+      };
     case "rotating":
-      return { tone: "info", icon: <RotateCw />, word: "Rotating", sentence: key.rotation && <>Two secrets until <Time as="date" iso={key.rotation.ends_at} /></> };
+      return {
+        tone: "info",
+        icon: <RotateCw />,
+        word: "Rotating",
+        sentence: key.rotation && (
+          <>
+            Two secrets until <Time as="date" iso={key.rotation.ends_at} />
+          </>
+        ),
+      };
     case "expiring":
       return {
         tone: daysTo(key.expires_at) <= 3 ? "bad" : "warn",
@@ -33,14 +51,32 @@ function stateOf(key: Key): State {
     case "active":
       break;
   }
-  if (key.last_used_at === null) return { tone: "quiet", word: "Never used", sentence: <>Created by <bdi>{key.created_by.name}</bdi></> };
+  if (key.last_used_at === null)
+    return {
+      tone: "quiet",
+      word: "Never used",
+      sentence: (
+        <>
+          Created by <bdi>{key.created_by.name}</bdi>
+        </>
+      ),
+    };
   const unused = -daysTo(key.last_used_at);
   if (unused >= 90) return { tone: "quiet", icon: <Moon />, word: `Unused for ${unused} days`, sentence: "Revoke it if nobody misses it" };
   if (key.expires_at === null) return { tone: "warn", word: "No expiry", sentence: "Works until somebody revokes it" };
-  return { tone: "ok", word: "Healthy", sentence: `${accessWords[key.access]}, ${key.scopes.length} ${key.scopes.length === 1 ? "scope" : "scopes"}` };
+  return {
+    tone: "ok",
+    word: "Healthy",
+    sentence: `${accessWords[key.access]}, ${key.scopes.length} ${key.scopes.length === 1 ? "scope" : "scopes"}`,
+  };
 }
 
-export const accessWords: Record<Key["access"], string> = { read: "Read access", write: "Write access", full: "Full access", admin: "Admin access" };
+export const accessWords: Record<Key["access"], string> = {
+  read: "Read access",
+  write: "Write access",
+  full: "Full access",
+  admin: "Admin access",
+};
 
 export function KeyBadge({ state }: { state: Key }) {
   const { tone, icon, word } = stateOf(state);
@@ -69,7 +105,11 @@ export function mayRevoke(key: Key, { reach, personId }: Revoking): boolean {
 }
 
 function Since({ iso }: { iso: string | null }) {
-  return iso === null ? null : <>Since <Time as="date" iso={iso} /></>;
+  return iso === null ? null : (
+    <>
+      Since <Time as="date" iso={iso} />
+    </>
+  );
 }
 
 function daysTo(iso: string | null): number {

@@ -3,7 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Ban } from "lucide-react";
 import Link from "next/link";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { Sentence } from "@/components/audit/sentence";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { LatestRequests } from "@/components/logs/latest-requests";
@@ -53,17 +53,24 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
   const live = useQuery({ ...keyQuery(org, id), initialData: initial.key, refetchInterval: 1000 });
   const logs = useQuery({ ...logsQuery(org, { key_id: id, limit: LATEST }), initialData: initial.logs, refetchInterval: 30_000 });
   const { interval, buckets } = spans[span];
-  const series = useQuery({ ...seriesQuery(org, { key_id: id, interval }), ...(span === "day" ? { initialData: initial.day } : {}), refetchInterval: 30_000 });
+  const series = useQuery({
+    ...seriesQuery(org, { key_id: id, interval }),
+    ...(span === "day" ? { initialData: initial.day } : {}),
+    refetchInterval: 30_000,
+  });
   const audit = useQuery({ ...auditQuery(org, { api_key: id, limit: 5 }), initialData: initial.audit });
   const key = live.data;
-  const called = key.request_count;
-  const [drawn, setDrawn] = useState(called);
+  const { request_count: called, status } = key;
+  const seen = useRef({ called, status });
   useEffect(() => {
-    if (drawn === called) return;
-    setDrawn(called);
-    void queries.invalidateQueries({ queryKey: logsQuery(org, { key_id: id, limit: LATEST }).queryKey });
-    void queries.invalidateQueries({ queryKey: ["usage", org] });
-  }, [queries, org, id, called, drawn]);
+    const before = seen.current;
+    seen.current = { called, status };
+    if (before.called !== called) {
+      void queries.invalidateQueries({ queryKey: ["logs", org] });
+      void queries.invalidateQueries({ queryKey: ["usage", org] });
+    }
+    if (before.status !== status) void queries.invalidateQueries({ queryKey: ["audit", org] });
+  }, [queries, org, called, status]);
 
   const rows = logs.data.data;
   const country = rows.find((row) => row.ip === key.last_used_ip)?.country;
@@ -98,7 +105,9 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
           <Link href={`/orgs/${org}/keys?group_id=${group.id}`} className="fast rounded-sm wrap-anywhere hover:text-fg hover:underline">
             <bdi>{group.name}</bdi>
           </Link>
-          <span>{key.last_used_at ? <LastUsed at={key.last_used_at} ip={key.last_used_ip} country={country ?? null} /> : "Never used"}</span>
+          <span>
+            {key.last_used_at ? <LastUsed at={key.last_used_at} ip={key.last_used_ip} country={country ?? null} /> : "Never used"}
+          </span>
         </div>
         {key.status === "revoked" && <p className="mt-2 text-fg">{revokedSentence(key, audit.data.data)}</p>}
       </PageHeader>
@@ -124,7 +133,13 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
                 <Skeleton className="w-56" />
               </div>
             ) : (
-              <OutcomeChart points={points} interval={interval} height={216} summary={chartSentence(points, span)} unfinishedFrom={points.at(-1)?.start} />
+              <OutcomeChart
+                points={points}
+                interval={interval}
+                height={216}
+                summary={chartSentence(points, span)}
+                unfinishedFrom={points.at(-1)?.start}
+              />
             )}
           </Card>
           <Card
@@ -185,7 +200,7 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
 function LastUsed({ at, ip, country }: { at: string; ip: string | null; country: string | null }) {
   return (
     <>
-      Last used <Time iso={at} />
+      Last used <Time iso={at} className="inline-block first-letter:lowercase" />
       {ip && (
         <>
           {" "}
@@ -201,7 +216,17 @@ function Details({ state: key }: { state: Key }) {
   return (
     <DefinitionList
       items={[
-        { term: "Key id", value: <span className="flex items-start gap-1"><span className="mono min-w-0" translate="no">{key.id}</span><CopyButton text={key.id} label="Copy key id" className="-my-0.5 inline-flex" /></span> },
+        {
+          term: "Key id",
+          value: (
+            <span className="flex items-start gap-1">
+              <span className="mono min-w-0" translate="no">
+                {key.id}
+              </span>
+              <CopyButton text={key.id} label="Copy key id" className="-my-0.5 inline-flex" />
+            </span>
+          ),
+        },
         { term: "Calls", value: formatNumber(key.request_count) },
         { term: "Access", value: accessWords[key.access] },
         {
@@ -217,10 +242,29 @@ function Details({ state: key }: { state: Key }) {
           ),
         },
         { term: "Rate limit", value: key.rate_limit_rpm === null ? "From the plan" : `${formatNumber(key.rate_limit_rpm)} a minute` },
-        { term: "Addresses", value: key.allowed_ips.length === 0 ? "Any" : <span className="mono grid">{key.allowed_ips.map((entry) => <span key={entry}>{entry}</span>)}</span> },
+        {
+          term: "Addresses",
+          value:
+            key.allowed_ips.length === 0 ? (
+              "Any"
+            ) : (
+              <span className="mono grid">
+                {key.allowed_ips.map((entry) => (
+                  <span key={entry}>{entry}</span>
+                ))}
+              </span>
+            ),
+        },
         { term: "Expires", value: key.expires_at ? <Until iso={key.expires_at} /> : "Never" },
         ...(key.not_before ? [{ term: "Valid from", value: <Time as="exact" iso={key.not_before} /> }] : []),
-        { term: "Created", value: <><Time as="date" iso={key.created_at} /> by <bdi>{key.created_by.name}</bdi></> },
+        {
+          term: "Created",
+          value: (
+            <>
+              <Time as="date" iso={key.created_at} /> by <bdi>{key.created_by.name}</bdi>
+            </>
+          ),
+        },
         { term: "Owner", value: key.owner.type === "organization" ? "The organization" : <bdi>{key.owner.name}</bdi> },
         ...Object.entries(key.metadata).map(([name, value]) => ({ term: <bdi>{name}</bdi>, value: <bdi>{value}</bdi> })),
       ]}
@@ -231,7 +275,10 @@ function Details({ state: key }: { state: Key }) {
 function Until({ iso }: { iso: string }) {
   return (
     <>
-      <Time as="date" iso={iso} /> <span className="text-fg-3"><Time as="until" iso={iso} /></span>
+      <Time as="date" iso={iso} />{" "}
+      <span className="text-fg-3">
+        <Time as="until" iso={iso} />
+      </span>
     </>
   );
 }
@@ -240,9 +287,23 @@ function revokedSentence(key: Key, events: readonly AuditEvent[]): ReactNode {
   const event = events.find((each) => each.action === "api_key.revoke");
   return (
     <>
-      Revoked {event && <>by <bdi className="font-strong">{event.actor.name}</bdi> </>}
-      {key.revoked_at && <>on <Time as="exact" iso={key.revoked_at} /></>}
-      {key.revoked_reason && <>: <bdi>{key.revoked_reason.charAt(0).toLowerCase() + key.revoked_reason.slice(1)}</bdi></>}. Its calls are answered 401.
+      Revoked{" "}
+      {event && (
+        <>
+          by <bdi className="font-strong">{event.actor.name}</bdi>{" "}
+        </>
+      )}
+      {key.revoked_at && (
+        <>
+          on <Time as="exact" iso={key.revoked_at} />
+        </>
+      )}
+      {key.revoked_reason && (
+        <>
+          : <bdi>{key.revoked_reason.charAt(0).toLowerCase() + key.revoked_reason.slice(1)}</bdi>
+        </>
+      )}
+      .
     </>
   );
 }

@@ -15,7 +15,7 @@ import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { Page, PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
 import { SkeletonRows } from "@/components/ui/skeleton";
-import { Table, TableFoot, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Table, TableFoot, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { LinkTabs } from "@/components/ui/tabs";
 import { Time, ZoneName } from "@/components/ui/time";
 import { toastDone, toastError } from "@/components/ui/toaster";
@@ -56,7 +56,8 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
       <PageHeader
         title="Keys"
         actions={
-          create && groups.length > 0 && (
+          create &&
+          groups.length > 0 && (
             <Button variant="primary" icon={<Plus />} onClick={generate}>
               Generate key
             </Button>
@@ -78,7 +79,9 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
             )
           }
         >
-          {mayCreateGroup ? "Every key belongs to a group: a project, an environment, a customer. Create one, then generate its first key." : "Every key belongs to a group. An admin of this organization creates the first one."}
+          {mayCreateGroup
+            ? "Every key belongs to a group: a project, an environment, a customer. Create one, then generate its first key."
+            : "Every key belongs to a group. An admin of this organization creates the first one."}
         </EmptyState>
       ) : counts.all === 0 ? (
         <EmptyState
@@ -93,16 +96,36 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
             )
           }
         >
-          {create ? "A key lets one program call the API. Its secret is shown once, when it is generated." : "A developer or admin of this organization generates the first one."}
+          {create
+            ? "A key lets one program call the API. Its secret is shown once, when it is generated."
+            : "A developer or admin of this organization generates the first one."}
         </EmptyState>
       ) : (
         <>
-          <LinkTabs label="Keys by status" items={tabs.map(({ status, label }) => ({ href: filters.href({ status, new: null }), label, count: status === null ? counts.all : undefined, current: (filter.status ?? null) === status }))} />
+          <LinkTabs
+            label="Keys by status"
+            items={tabs.map(({ status, label }) => ({
+              href: filters.href({ status, new: null }),
+              label,
+              count: status === null ? counts.all : undefined,
+              current: (filter.status ?? null) === status,
+            }))}
+          />
           <Filters org={org} filter={filter} groups={groups} />
-          <KeyTable key={JSON.stringify(filter)} org={org} filter={filter} initial={initial} total={isFiltered(filter) ? null : counts.all} groups={groups} revoking={revoking} />
+          <KeyTable
+            key={JSON.stringify(filter)}
+            org={org}
+            filter={filter}
+            initial={initial}
+            total={isFiltered(filter) ? null : counts.all}
+            groups={groups}
+            revoking={revoking}
+          />
         </>
       )}
-      {creating && <CreateKeyDialog org={org} groups={groups} groupId={filter.group_id} {...create} onClose={() => filters.show({ new: null })} />}
+      {creating && (
+        <CreateKeyDialog org={org} groups={groups} groupId={filter.group_id} {...create} onClose={() => filters.show({ new: null })} />
+      )}
     </Page>
   );
 }
@@ -119,9 +142,19 @@ function Filters({ filter, groups }: Pick<KeysViewProps, "org" | "filter" | "gro
         onValueChange={(text) => set({ q: withoutSecret(text.trim()) })}
         onBackspace={() => set(filter.environment ? { environment: null } : { group_id: null })}
       />
-      {filter.group_id !== undefined && <FilterChip name="Group" value={<bdi>{group?.name ?? "another one"}</bdi>} onRemove={() => set({ group_id: null })} />}
-      {filter.environment !== undefined && <FilterChip name="Environment" value={filter.environment} onRemove={() => set({ environment: null })} />}
-      {filter.group_id === undefined && groups.length > 1 && <FilterAdd name="Group" options={groups.map(({ id, name }) => ({ value: id, label: <bdi>{name}</bdi> }))} onValueChange={(id) => set({ group_id: id })} />}
+      {filter.group_id !== undefined && (
+        <FilterChip name="Group" value={<bdi>{group?.name ?? "another one"}</bdi>} onRemove={() => set({ group_id: null })} />
+      )}
+      {filter.environment !== undefined && (
+        <FilterChip name="Environment" value={filter.environment} onRemove={() => set({ environment: null })} />
+      )}
+      {filter.group_id === undefined && groups.length > 1 && (
+        <FilterAdd
+          name="Group"
+          options={groups.map(({ id, name }) => ({ value: id, label: <bdi>{name}</bdi> }))}
+          onValueChange={(id) => set({ group_id: id })}
+        />
+      )}
       {filter.environment === undefined && (
         <FilterAdd
           name="Environment"
@@ -136,19 +169,36 @@ function Filters({ filter, groups }: Pick<KeysViewProps, "org" | "filter" | "gro
   );
 }
 
-function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysViewProps, "org" | "filter" | "initial" | "groups" | "revoking"> & { total: number | null }) {
+function KeyTable({
+  org,
+  filter,
+  initial,
+  total,
+  groups,
+  revoking,
+}: Pick<KeysViewProps, "org" | "filter" | "initial" | "groups" | "revoking"> & { total: number | null }) {
   const { set, pending } = useFilters();
   // Cursors of the pages before this one; a cursor leads only forward.
   const [trail, setTrail] = useState<readonly string[]>([]);
   const [ending, setEnding] = useState<string | null>(null);
   const cursor = trail.at(-1);
   const first = cursor === undefined;
-  const keys = useQuery({ ...keysQuery(org, first ? filter : { ...filter, cursor }), ...(first ? { initialData: initial } : {}), refetchInterval: 5000 });
+  const keys = useQuery({
+    ...keysQuery(org, first ? filter : { ...filter, cursor }),
+    ...(first ? { initialData: initial } : {}),
+    refetchInterval: 5000,
+  });
   const page = keys.data;
 
   if (page === undefined) {
     return keys.error ? (
-      <FailedState boxed title="The keys did not load" onRetry={() => void keys.refetch()} retrying={keys.isFetching} requestId={(isApiError(keys.error) && keys.error.requestId) || undefined}>
+      <FailedState
+        boxed
+        title="The keys did not load"
+        onRetry={() => void keys.refetch()}
+        retrying={keys.isFetching}
+        requestId={(isApiError(keys.error) && keys.error.requestId) || undefined}
+      >
         They still work: only this list is missing.
       </FailedState>
     ) : (
@@ -157,7 +207,12 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
   }
   if (page.data.length === 0 && first) {
     return (
-      <EmptyState boxed glyph={<SearchX />} title="No key matches" action={<Button onClick={() => set({ q: null, group_id: null, environment: null, status: null })}>Clear filters</Button>}>
+      <EmptyState
+        boxed
+        glyph={<SearchX />}
+        title="No key matches"
+        action={<Button onClick={() => set({ q: null, group_id: null, environment: null, status: null })}>Clear filters</Button>}
+      >
         {filter.q ? "A name is found by any part of it, a prefix by its beginning." : "Nothing is in this state just now."}
       </EmptyState>
     );
@@ -215,17 +270,42 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
                 </bdi>
               </Td>
               <Td>
-                <TwoLines inline title={<KeyBadge state={key} />} second={<span className="cut"><KeySentence state={key} /></span>} />
+                <TwoLines
+                  inline
+                  title={<KeyBadge state={key} />}
+                  second={
+                    <span className="cut">
+                      <KeySentence state={key} />
+                    </span>
+                  }
+                />
               </Td>
               <Td numeric phone="end" className="md:max-lg:hidden">
                 {formatNumber(key.request_count)}
                 <span className="text-fg-3 md:hidden"> calls</span>
               </Td>
               <Td phone="start" className="md:pl-6">
-                <TwoLines title={key.last_used_at ? <Time iso={key.last_used_at} /> : "Never"} second={key.last_used_ip ? <span className="mono cut" title={key.last_used_ip}>{key.last_used_ip}</span> : key.last_used_at ? "—" : "No call yet"} />
+                <TwoLines
+                  title={key.last_used_at ? <Time iso={key.last_used_at} /> : "Never"}
+                  second={
+                    key.last_used_ip ? (
+                      <span className="mono cut" title={key.last_used_ip}>
+                        {key.last_used_ip}
+                      </span>
+                    ) : key.last_used_at ? (
+                      "—"
+                    ) : (
+                      "No call yet"
+                    )
+                  }
+                />
               </Td>
               <Td phone="hidden" className="max-xl:hidden">
-                {key.expires_at ? <TwoLines title={<Time as="date" iso={key.expires_at} />} second={<Time as="until" iso={key.expires_at} />} /> : "Never"}
+                {key.expires_at ? (
+                  <TwoLines title={<Time as="date" iso={key.expires_at} />} second={<Time as="until" iso={key.expires_at} />} />
+                ) : (
+                  "Never"
+                )}
               </Td>
               <Td phone="menu" className="md:text-right">
                 <RowMenu org={org} state={key} onRevoke={mayRevoke(key, revoking) ? () => setEnding(key.id) : null} />
@@ -241,7 +321,11 @@ function KeyTable({ org, filter, initial, total, groups, revoking }: Pick<KeysVi
               <Button size="sm" disabled={first} onClick={() => setTrail(trail.slice(0, -1))}>
                 Previous
               </Button>
-              <Button size="sm" disabled={!page.has_more || keys.isPlaceholderData} onClick={() => page.next_cursor !== null && setTrail([...trail, page.next_cursor])}>
+              <Button
+                size="sm"
+                disabled={!page.has_more || keys.isPlaceholderData}
+                onClick={() => page.next_cursor !== null && setTrail([...trail, page.next_cursor])}
+              >
                 Next
               </Button>
             </>

@@ -50,11 +50,21 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
       open
       onOpenChange={(open) => open || revoke.isPending || onClose()}
       title={
-        <>
-          Revoke <bdi>{state.name}</bdi>?
-        </>
+        beaten ? (
+          <>
+            <bdi>{state.name}</bdi> is revoked already
+          </>
+        ) : (
+          <>
+            Revoke <bdi>{state.name}</bdi>?
+          </>
+        )
       }
-      description="Calls with this key stop being answered when this dialog closes. It cannot be undone."
+      description={
+        beaten
+          ? "Somebody else revoked it a moment ago. Nothing is left to do."
+          : "Calls with this key stop being answered when this dialog closes. It cannot be undone."
+      }
       onSubmit={() => beaten || revoke.mutate()}
       footer={
         beaten ? (
@@ -71,11 +81,7 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
         )
       }
     >
-      {beaten ? (
-        <Notice role="status" title="Revoked already.">
-          Somebody else revoked this key a moment ago. Nothing is left to do.
-        </Notice>
-      ) : (
+      {!beaten && (
         <>
           <LastDay activity={activity.data} error={activity.error} onRetry={() => void activity.refetch()} />
           <Field label="Reason" help="Kept with the key and in the audit log.">
@@ -100,7 +106,15 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
 function LastDay({ activity, error, onRetry }: { activity: Activity | undefined; error: Error | null; onRetry: () => void }) {
   if (activity === undefined && error !== null) {
     return (
-      <Notice tone="warn" title="The last 24 hours did not load." action={<Button size="xs" onClick={onRetry}>Try again</Button>}>
+      <Notice
+        tone="warn"
+        title="The last 24 hours did not load."
+        action={
+          <Button size="xs" onClick={onRetry}>
+            Try again
+          </Button>
+        }
+      >
         You can revoke the key all the same.
         {isApiError(error) && error.requestId && <span className="mono block">{error.requestId}</span>}
       </Notice>
@@ -122,11 +136,57 @@ function LastDay({ activity, error, onRetry }: { activity: Activity | undefined;
       <DefinitionList
         boxed
         items={[
-          { term: "Calls", value: <>{formatNumber(activity.calls)}{activity.refused > 0 && <span className="text-fg-3">, {formatNumber(activity.refused)} refused</span>}</> },
+          {
+            term: "Calls",
+            value: (
+              <>
+                {formatNumber(activity.calls)}
+                {activity.refused > 0 && <span className="text-fg-3">, {formatNumber(activity.refused)} refused</span>}
+              </>
+            ),
+          },
           { term: "Addresses", value: formatNumber(activity.address_count) },
-          ...(busiest ? [{ term: "Busiest caller", value: <><span className="mono">{busiest.ip ?? "—"}</span>{busiest.country && ` ${busiest.country}`} <span className="text-fg-3">{formatNumber(busiest.calls)} calls</span></> }] : []),
-          { term: "Routes", value: <ul>{activity.routes.slice(0, 3).map((route) => <li key={`${route.method} ${route.route}`} className="mono">{route.method} {route.route}</li>)}{activity.routes.length > 3 && <li className="text-fg-3">and {activity.routes.length - 3} more</li>}</ul> },
-          ...(last ? [{ term: "Last call", value: <><Time iso={last.created_at} /> <span className="text-fg-3">{last.method} {last.route}, {last.status}</span></> }] : []),
+          ...(busiest
+            ? [
+                {
+                  term: "Busiest caller",
+                  value: (
+                    <>
+                      <span className="mono">{busiest.ip ?? "—"}</span>
+                      {busiest.country && ` ${busiest.country}`} <span className="text-fg-3">{formatNumber(busiest.calls)} calls</span>
+                    </>
+                  ),
+                },
+              ]
+            : []),
+          {
+            term: "Routes",
+            value: (
+              <ul>
+                {activity.routes.slice(0, 3).map((route) => (
+                  <li key={`${route.method} ${route.route}`} className="mono">
+                    {route.method} {route.route}
+                  </li>
+                ))}
+                {activity.routes.length > 3 && <li className="text-fg-3">and {activity.routes.length - 3} more</li>}
+              </ul>
+            ),
+          },
+          ...(last
+            ? [
+                {
+                  term: "Last call",
+                  value: (
+                    <>
+                      <Time iso={last.created_at} />{" "}
+                      <span className="text-fg-3">
+                        {last.method} {last.route}, {last.status}
+                      </span>
+                    </>
+                  ),
+                },
+              ]
+            : []),
         ]}
       />
     </section>

@@ -17,25 +17,25 @@ export function Snippets({ created, base, onCopied }: { created: NewKey; base: s
     // biome-ignore lint/a11y/noStaticElementInteractions: it only notes that a copy button inside was pressed
     // biome-ignore lint/a11y/useKeyWithClickEvents: a button's key press arrives as a click
     <div onClick={(event) => event.target instanceof Element && event.target.closest("[role=tabpanel] button") && onCopied()}>
-    <Tabs
-      label="Snippets"
-      items={[
-        block("curl", "curl", "shell", `curl ${url} \\\n  -H "Authorization: Bearer ${secret}"`),
-        block("env", ".env", "env", `LATCHKEY_URL=${base}\nLATCHKEY_API_KEY=${secret}`),
-        block(
-          "python",
-          "Python",
-          "python",
-          `import json, urllib.request\n\nrequest = urllib.request.Request(\n    "${url}",\n    headers={"Authorization": "Bearer ${secret}"},\n)\nwith urllib.request.urlopen(request) as response:\n    print(json.load(response))`,
-        ),
-        block(
-          "typescript",
-          "TypeScript",
-          "typescript",
-          `const response = await fetch("${url}", {\n  headers: { Authorization: "Bearer ${secret}" },\n});\nconsole.log(response.status, await response.json());`,
-        ),
-      ]}
-    />
+      <Tabs
+        label="Snippets"
+        items={[
+          block("curl", "curl", "shell", `curl ${url} \\\n  -H "Authorization: Bearer ${secret}"`),
+          block("env", ".env", "env", `LATCHKEY_URL=${base}\nLATCHKEY_API_KEY=${secret}`),
+          block(
+            "python",
+            "Python",
+            "python",
+            `import json, urllib.request\n\nrequest = urllib.request.Request(\n    "${url}",\n    headers={"Authorization": "Bearer ${secret}"},\n)\nwith urllib.request.urlopen(request) as response:\n    print(json.load(response))`,
+          ),
+          block(
+            "typescript",
+            "TypeScript",
+            "typescript",
+            `const response = await fetch("${url}", {\n  headers: { Authorization: "Bearer ${secret}" },\n});\nconsole.log(response.status, await response.json());`,
+          ),
+        ]}
+      />
     </div>
   );
 }

@@ -35,7 +35,13 @@ export function DateFilter({ start, end, onChange }: DateFilterProps) {
         </Button>
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content align="start" sideOffset={4} collisionPadding={8} aria-label="Dates" className="pop floating z-50 grid w-72 gap-3 rounded-lg p-3 text-fg focus-visible:outline-none">
+        <Popover.Content
+          align="start"
+          sideOffset={4}
+          collisionPadding={8}
+          aria-label="Dates"
+          className="pop floating z-50 grid w-72 gap-3 rounded-lg p-3 text-fg focus-visible:outline-none"
+        >
           <div className="grid gap-0.5">
             {presets.map((preset) => (
               <Choice key={preset.label} onClick={() => choose(new Date(Date.now() - preset.ms).toISOString(), null)}>

@@ -72,19 +72,34 @@ export function ExplainDrawer({ org, row, keyName, groupName, link, onClose, onP
               value: (
                 <Link href={`/orgs/${org}/keys/${row.key_id}`} className="link inline-flex items-center gap-2">
                   <KeyFace prefix={row.key_prefix} />
-                  <span className="min-w-0">
-                    {keyName ? <bdi>{keyName}</bdi> : <span className="mono">{row.key_prefix}</span>}
-                  </span>
+                  <span className="min-w-0">{keyName ? <bdi>{keyName}</bdi> : <span className="mono">{row.key_prefix}</span>}</span>
                 </Link>
               ),
             },
-            { term: "Prefix", value: <span className="mono" translate="no">{row.key_prefix}</span> },
+            {
+              term: "Prefix",
+              value: (
+                <span className="mono" translate="no">
+                  {row.key_prefix}
+                </span>
+              ),
+            },
             { term: "Group", value: <bdi>{groupName ?? row.group_id}</bdi> },
             { term: "Environment", value: <Pill>{row.environment}</Pill> },
             { term: "Status", value: <StatusMark row={row} wordy /> },
             { term: "Latency", value: formatDuration(row.latency_ms) },
             { term: "Credits", value: row.credits },
-            { term: "Address", value: row.ip === null ? "—" : <><span className="mono">{row.ip}</span> {row.country}</> },
+            {
+              term: "Address",
+              value:
+                row.ip === null ? (
+                  "—"
+                ) : (
+                  <>
+                    <span className="mono">{row.ip}</span> {row.country}
+                  </>
+                ),
+            },
             { term: "Agent", value: row.user_agent ?? "—" },
           ]}
         />
@@ -102,7 +117,22 @@ function Checks({ row, keyHref }: { row: LogRow; keyHref: string }) {
         const state = !refused || index < at ? "passed" : index === at ? "decided" : at === -1 ? "unknown" : "unreached";
         return (
           <Check key={check.name} name={check.name} state={state}>
-            {state === "passed" ? check.passed : state === "decided" ? <>{refusalSentence(row.outcome)} {index !== 2 && <Link href={keyHref} className="link">See the key</Link>}</> : state === "unreached" ? "Not reached." : "Not known."}
+            {state === "passed" ? (
+              check.passed
+            ) : state === "decided" ? (
+              <>
+                {refusalSentence(row.outcome)}{" "}
+                {index !== 2 && (
+                  <Link href={keyHref} className="link">
+                    See the key
+                  </Link>
+                )}
+              </>
+            ) : state === "unreached" ? (
+              "Not reached."
+            ) : (
+              "Not known."
+            )}
           </Check>
         );
       })}
@@ -134,7 +164,14 @@ const marks = {
 function Check({ name, state, children }: { name: string; state: keyof typeof marks; children: ReactNode }) {
   const quiet = state === "unreached" || state === "unknown";
   return (
-    <li className={clsx("flex gap-2.5 py-1.5", (state === "decided" || state === "failed") && "-mx-2.5 rounded-md px-2.5", state === "decided" && "bg-warn-soft", state === "failed" && "bg-bad-soft")}>
+    <li
+      className={clsx(
+        "flex gap-2.5 py-1.5",
+        (state === "decided" || state === "failed") && "-mx-2.5 rounded-md px-2.5",
+        state === "decided" && "bg-warn-soft",
+        state === "failed" && "bg-bad-soft",
+      )}
+    >
       <span className="mt-0.5 flex flex-none">{marks[state].icon}</span>
       <span className="min-w-0">
         <span className={clsx("font-medium", quiet && "text-fg-3")}>

@@ -1,6 +1,5 @@
-import type { ReactNode } from "react";
-import { KeyFace } from "@/components/keys/key-face";
-import { Table, TBody, Td, Th, THead, Tr } from "@/components/ui/table";
+import Link from "next/link";
+import { Table, TBody, Td, THead, Th, Tr } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
 import { formatDuration } from "@/lib/format";
 import type { LogRow } from "@/lib/usage/schema";
@@ -9,7 +8,12 @@ import { StatusMark } from "./outcome";
 /** The latest requests of one key, inside a card. `hrefOf` leads to the request in the log. */
 export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; hrefOf: (row: LogRow) => string }) {
   return (
-    <Table label="Latest requests" flush low columns={[{ width: "108px" }, { width: "76px" }, {}, { width: "88px" }, { width: "176px", className: "max-xl:hidden" }]}>
+    <Table
+      label="Latest requests"
+      flush
+      low
+      columns={[{ width: "108px" }, { width: "76px" }, {}, { width: "88px" }, { width: "176px", className: "max-xl:hidden" }]}
+    >
       <THead>
         <Th>Time</Th>
         <Th>Status</Th>
@@ -21,9 +25,9 @@ export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; href
         {rows.map((row) => (
           <Tr key={row.request_id} className="max-md:px-0!">
             <Td phone="lead">
-              <a href={hrefOf(row)} className="fast rounded-sm tabular-nums hover:underline">
-                <Time iso={row.created_at} />
-              </a>
+              <Link href={hrefOf(row)} prefetch={false} className="fast rounded-sm tabular-nums hover:underline">
+                <Time as={isOld(row) ? "date" : "clock"} iso={row.created_at} />
+              </Link>
             </Td>
             <Td phone="menu">
               <StatusMark row={row} />
@@ -44,6 +48,11 @@ export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; href
   );
 }
 
+// A clock alone would not say which day it was.
+function isOld(row: LogRow): boolean {
+  return Date.now() - Date.parse(row.created_at) > 86_400_000;
+}
+
 export function Route({ row }: { row: Pick<LogRow, "method" | "route"> }) {
   return (
     <span className="mono cut block" title={`${row.method} ${row.route}`} translate="no">
@@ -58,20 +67,6 @@ export function Address({ row }: { row: Pick<LogRow, "ip" | "country"> }) {
   ) : (
     <span className="cut block" title={row.ip}>
       <span className="mono">{row.ip}</span> <span className="text-fg-3">{row.country ?? ""}</span>
-    </span>
-  );
-}
-
-export function KeyPrefix({ prefix, name }: { prefix: string; name?: ReactNode }) {
-  return (
-    <span className="flex min-w-0 items-center gap-2">
-      <KeyFace prefix={prefix} />
-      <span className="min-w-0">
-        {name && <bdi className="cut block font-medium">{name}</bdi>}
-        <span className="mono cut block text-fg-2" translate="no">
-          {prefix}
-        </span>
-      </span>
     </span>
   );
 }

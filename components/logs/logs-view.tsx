@@ -5,13 +5,14 @@ import clsx from "clsx";
 import { List as ListIcon, SearchX } from "lucide-react";
 import Link from "next/link";
 import { type MouseEvent, useState } from "react";
+import { KeyFace } from "@/components/keys/key-face";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
 import { FilterAdd, FilterBar, FilterChip, SearchInput } from "@/components/ui/filter-bar";
 import { useHydrated } from "@/components/ui/media";
 import { Page, PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
-import { Table, TableFoot, TBody, Td, Th, THead, Tr } from "@/components/ui/table";
+import { Table, TableFoot, TBody, Td, THead, Th, Tr } from "@/components/ui/table";
 import { Time, ZoneName } from "@/components/ui/time";
 import { formatDuration, formatNumber } from "@/lib/format";
 import type { List } from "@/lib/schema";
@@ -20,7 +21,7 @@ import type { LogRow } from "@/lib/usage/schema";
 import { byDay } from "./by-day";
 import { DateFilter } from "./date-filter";
 import { ExplainDrawer } from "./explain-drawer";
-import { Address, KeyPrefix, Route } from "./latest-requests";
+import { Address, Route } from "./latest-requests";
 import { LiveSwitch } from "./live-switch";
 import { StatusMark } from "./outcome";
 import { StaleNotice } from "./stale-notice";
@@ -60,12 +61,20 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
   const [live, setLive] = useState(filter.end_date === undefined);
   const zone = useHydrated() ? undefined : "UTC";
   const first = useQuery({ ...logsQuery(org, filter), initialData: initial, refetchInterval: live ? 2000 : false });
-  const feed = useFeed(first.data, (row) => row.request_id, (cursor) => queries.fetchQuery(logsQuery(org, { ...filter, cursor })));
+  const feed = useFeed(
+    first.data,
+    (row) => row.request_id,
+    (cursor) => queries.fetchQuery(logsQuery(org, { ...filter, cursor })),
+  );
   const names = new Map(keys.map((key) => [key.id, key.name]));
 
   const asked = value("request");
   const place = feed.rows.findIndex((row) => row.request_id === asked);
-  const found = useQuery({ ...logsQuery(org, { request_id: asked ?? "", limit: 1 }), enabled: asked !== null && place === -1, placeholderData: (before) => (before?.data[0]?.request_id === asked ? before : undefined) });
+  const found = useQuery({
+    ...logsQuery(org, { request_id: asked ?? "", limit: 1 }),
+    enabled: asked !== null && place === -1,
+    placeholderData: (before) => (before?.data[0]?.request_id === asked ? before : undefined),
+  });
   const chosen = asked === null ? undefined : (feed.rows[place] ?? found.data?.data[0]);
   const open = (row: LogRow | undefined) => row && show({ request: row.request_id });
   const step = (by: number) => (place === -1 || feed.rows[place + by] === undefined ? undefined : () => open(feed.rows[place + by]));
@@ -87,7 +96,12 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
         )}
         {feed.rows.length === 0 ? (
           filtered ? (
-            <EmptyState boxed glyph={<SearchX />} title="No request matches" action={<Button onClick={() => set(nothing)}>Clear filters</Button>}>
+            <EmptyState
+              boxed
+              glyph={<SearchX />}
+              title="No request matches"
+              action={<Button onClick={() => set(nothing)}>Clear filters</Button>}
+            >
               {live ? "A request that matches shows up here by itself." : "Widen the dates, or remove a filter."}
             </EmptyState>
           ) : (
@@ -97,7 +111,9 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
               title="No request yet"
               action={
                 <Button variant="primary" asChild>
-                  <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>{keys.length === 0 ? "Generate key" : "Choose a key"}</Link>
+                  <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>
+                    {keys.length === 0 ? "Generate key" : "Choose a key"}
+                  </Link>
                 </Button>
               }
             >
@@ -113,7 +129,7 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
                 { width: "96px" },
                 { width: "92px" },
                 {},
-                { width: narrow ? "172px" : "232px" },
+                { width: narrow ? "44%" : "36%" },
                 { width: "200px", className: narrow ? "hidden" : "max-xl:hidden" },
                 { width: "96px", className: narrow ? "max-2xl:hidden" : "max-lg:hidden" },
               ]}
@@ -130,9 +146,12 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
               </THead>
               {byDay(feed.rows, zone).map((day) => (
                 <TBody key={day.heading}>
-                  {/* biome-ignore lint/a11y/noRedundantRoles: a grid on a phone loses its table semantics */}
-                  <tr role="row" className="max-md:block">
-                    <th role="rowheader" scope="rowgroup" colSpan={4} className={clsx(dayHead, "px-4 text-left text-sm font-medium text-fg-2 max-md:block max-md:px-gutter")}>
+                  <tr className="max-md:block">
+                    <th
+                      scope="rowgroup"
+                      colSpan={4}
+                      className={clsx(dayHead, "px-4 text-left text-sm font-medium text-fg-2 max-md:block max-md:px-gutter")}
+                    >
                       {day.heading}
                     </th>
                     {/* Their own cells: a span over columns that are not there would make them. */}
@@ -211,8 +230,16 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
 
 function KeyCell({ row, name }: { row: LogRow; name: string | undefined }) {
   return (
-    <span className="flex min-w-0 items-center gap-2" title={name}>
-      <KeyPrefix prefix={row.key_prefix} />
+    <span className="flex min-w-0 items-center gap-2">
+      <KeyFace prefix={row.key_prefix} />
+      {name !== undefined && (
+        <bdi className="cut" title={name}>
+          {name}
+        </bdi>
+      )}
+      <span className="mono flex-none text-fg-3" translate="no">
+        {row.key_prefix}
+      </span>
       {row.environment === "test" && <Pill>test</Pill>}
     </span>
   );
@@ -227,14 +254,47 @@ function Filters({ filter, keys, groups, routes }: Pick<LogsViewProps, "filter" 
   };
   return (
     <FilterBar label="Filter requests">
-      <SearchInput label="Find a request by its id or route" placeholder="Request id or route" value={filter.route ?? ""} onValueChange={(text) => find(text.trim())} />
-      <DateFilter start={filter.start_date ?? null} end={filter.end_date ?? null} onChange={(start_date, end_date) => set({ start_date, end_date })} />
+      <SearchInput
+        label="Find a request by its id or route"
+        placeholder="Request id or route"
+        value={filter.route ?? ""}
+        onValueChange={(text) => find(text.trim())}
+      />
+      <DateFilter
+        start={filter.start_date ?? null}
+        end={filter.end_date ?? null}
+        onChange={(start_date, end_date) => set({ start_date, end_date })}
+      />
       {filter.status !== undefined && <FilterChip name="Status" value={filter.status} onRemove={() => set({ status: null })} />}
-      {filter.key_id !== undefined && <FilterChip name="Key" value={<bdi className="cut inline-block max-w-48 align-bottom">{key?.name ?? filter.key_id}</bdi>} onRemove={() => set({ key_id: null })} />}
-      {filter.group_id !== undefined && <FilterChip name="Group" value={<bdi>{groups.find((each) => each.id === filter.group_id)?.name ?? filter.group_id}</bdi>} onRemove={() => set({ group_id: null })} />}
+      {filter.key_id !== undefined && (
+        <FilterChip
+          name="Key"
+          value={<bdi className="cut inline-block max-w-48 align-bottom">{key?.name ?? filter.key_id}</bdi>}
+          onRemove={() => set({ key_id: null })}
+        />
+      )}
+      {filter.group_id !== undefined && (
+        <FilterChip
+          name="Group"
+          value={<bdi>{groups.find((each) => each.id === filter.group_id)?.name ?? filter.group_id}</bdi>}
+          onRemove={() => set({ group_id: null })}
+        />
+      )}
       {filter.status === undefined && <FilterAdd name="Status" options={statuses} onValueChange={(status) => set({ status })} />}
-      {filter.key_id === undefined && keys.length > 0 && <FilterAdd name="Key" options={keys.slice(0, 100).map(({ id, name, prefix }) => ({ value: id, label: <KeyChoice name={name} prefix={prefix} /> }))} onValueChange={(id) => set({ key_id: id })} />}
-      {filter.route === undefined && routes.length > 0 && <FilterAdd name="Route" options={routes.map((route) => ({ value: route, label: <span className="mono">{route}</span> }))} onValueChange={(route) => set({ route })} />}
+      {filter.key_id === undefined && keys.length > 0 && (
+        <FilterAdd
+          name="Key"
+          options={keys.slice(0, 100).map(({ id, name, prefix }) => ({ value: id, label: <KeyChoice name={name} prefix={prefix} /> }))}
+          onValueChange={(id) => set({ key_id: id })}
+        />
+      )}
+      {filter.route === undefined && routes.length > 0 && (
+        <FilterAdd
+          name="Route"
+          options={routes.map((route) => ({ value: route, label: <span className="mono">{route}</span> }))}
+          onValueChange={(route) => set({ route })}
+        />
+      )}
     </FilterBar>
   );
 }

@@ -10,10 +10,19 @@ const refusals: Record<string, { word: string; sentence: string }> = {
   paused: { word: "Key paused", sentence: "This key is paused. It works again when somebody resumes it." },
   scheduled: { word: "Key not yet valid", sentence: "This key is not valid yet. It works from the date it was given." },
   account_deactivated: { word: "Organization deactivated", sentence: "This organization is deactivated. The operator can say why." },
-  ip_not_allowed: { word: "Address not allowed", sentence: "The call came from an address that is not on the list of this key, its group or the organization." },
+  ip_not_allowed: {
+    word: "Address not allowed",
+    sentence: "The call came from an address that is not on the list of this key, its group or the organization.",
+  },
   insufficient_scope: { word: "Access or scope missing", sentence: "The key's access or scopes do not hold what this route needs." },
-  quota_exceeded: { word: "Monthly quota used up", sentence: "The organization has used up this month's requests. They start again with the next UTC month." },
-  rate_limit_exceeded: { word: "Rate limit reached", sentence: "The key made more calls in this minute than its limit. Wait for the next minute." },
+  quota_exceeded: {
+    word: "Monthly quota used up",
+    sentence: "The organization has used up this month's requests. They start again with the next UTC month.",
+  },
+  rate_limit_exceeded: {
+    word: "Rate limit reached",
+    sentence: "The key made more calls in this minute than its limit. Wait for the next minute.",
+  },
 };
 
 export function refusalWord(outcome: string): string {

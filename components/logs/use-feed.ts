@@ -15,7 +15,8 @@ export function useFeed<T>(first: List<T>, idOf: (row: T) => string, older: (cur
   if (feed.first !== first) setFeed(withFirst(feed, first, idOf));
   const more = useMutation({
     mutationFn: older,
-    onSuccess: (page) => setFeed((now) => ({ ...now, rows: [...now.rows, ...page.data.filter(unlike(now.rows, idOf))], next: page.next_cursor })),
+    onSuccess: (page) =>
+      setFeed((now) => ({ ...now, rows: [...now.rows, ...page.data.filter(unlike(now.rows, idOf))], next: page.next_cursor })),
   });
   const { rows, next } = feed;
   return { rows, hasMore: next !== null, more: () => next !== null && more.mutate(next), loading: more.isPending, error: more.error };

@@ -28,30 +28,61 @@ type ConsoleProps = {
 };
 
 /** The shell with what it needs of one organization. */
-export function Console({ org, orgs, user, keyCount, memberCount, groups: initialGroups, mayCreateKeys, mayCreateGroups, children }: ConsoleProps) {
+export function Console({
+  org,
+  orgs,
+  user,
+  keyCount,
+  memberCount,
+  groups: initialGroups,
+  mayCreateKeys,
+  mayCreateGroups,
+  children,
+}: ConsoleProps) {
   const home = `/orgs/${org.slug}`;
   const queries = useQueryClient();
   const groups = useQuery({ ...groupsQuery(org.slug), initialData: initialGroups });
 
   const search = useCallback(
     async (query: string): Promise<CommandGroup[]> => {
-      const [keys, all] = await Promise.all([queries.fetchQuery(keysQuery(org.slug, { q: query, limit: 6 })), queries.fetchQuery(groupsQuery(org.slug))]);
+      const [keys, all] = await Promise.all([
+        queries.fetchQuery(keysQuery(org.slug, { q: query, limit: 6 })),
+        queries.fetchQuery(groupsQuery(org.slug)),
+      ]);
       const called = all.data.filter((group) => group.name.toLowerCase().includes(query.toLowerCase())).slice(0, 5);
       return [
-        { heading: "Keys", commands: keys.data.map((key) => ({ id: key.id, label: key.name, detail: key.key_prefix, icon: <KeyFace prefix={key.key_prefix} off={!key.is_active} />, href: `${home}/keys/${key.id}` })) },
-        { heading: "Groups", commands: called.map((group) => ({ id: group.id, label: group.name, icon: <Folders />, href: `${home}/groups/${group.id}` })) },
+        {
+          heading: "Keys",
+          commands: keys.data.map((key) => ({
+            id: key.id,
+            label: key.name,
+            detail: key.key_prefix,
+            icon: <KeyFace prefix={key.key_prefix} off={!key.is_active} />,
+            href: `${home}/keys/${key.id}`,
+          })),
+        },
+        {
+          heading: "Groups",
+          commands: called.map((group) => ({ id: group.id, label: group.name, icon: <Folders />, href: `${home}/groups/${group.id}` })),
+        },
       ];
     },
     [queries, org.slug, home],
   );
 
   const actions: Command[] = [
-    ...(mayCreateKeys ? [{ id: "create-key", label: "Generate key", icon: <Plus />, keywords: "create new secret", href: `${home}/keys?new=1` }] : []),
-    ...(mayCreateGroups ? [{ id: "create-group", label: "Create group", icon: <Plus />, keywords: "new project environment", href: `${home}/groups?new=1` }] : []),
+    ...(mayCreateKeys
+      ? [{ id: "create-key", label: "Generate key", icon: <Plus />, keywords: "create new secret", href: `${home}/keys?new=1` }]
+      : []),
+    ...(mayCreateGroups
+      ? [{ id: "create-group", label: "Create group", icon: <Plus />, keywords: "new project environment", href: `${home}/groups?new=1` }]
+      : []),
   ];
 
   const leave = () => {
-    signOut().catch((error: unknown) => toastError("You are still signed in: the console did not answer.", isApiError(error) ? (error.requestId ?? undefined) : undefined));
+    signOut().catch((error: unknown) =>
+      toastError("You are still signed in: the console did not answer.", isApiError(error) ? (error.requestId ?? undefined) : undefined),
+    );
   };
 
   return (

@@ -36,7 +36,8 @@ export function InviteDialog({ org, roles, outbox, onClose }: InviteDialogProps)
   });
   const lies = outbox !== null && (
     <>
-      No mail server is set (SMTP_URL), so the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over yourself.
+      No mail server is set (SMTP_URL), so the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over
+      yourself.
     </>
   );
   if (invited !== null) {

@@ -8,7 +8,7 @@ import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
 import { PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
-import { Table, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Table, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
 import { formatNumber } from "@/lib/format";
 import { membersQuery } from "@/lib/orgs/client";
@@ -42,10 +42,14 @@ export function MembersTable({ org, members: initialData, personId, roles, outbo
           )
         }
       >
-        {members.length === 1 ? "You are alone here." : `${formatNumber(members.length)} people.`} Keys stay with the organization when somebody leaves.
+        {members.length === 1 ? "You are alone here." : `${formatNumber(members.length)} people.`} Keys stay with the organization when
+        somebody leaves.
       </PageHeader>
       <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
-      <Table label="Members" columns={[{}, { width: "240px" }, { width: "96px" }, { width: "140px" }, { width: "140px", className: "max-lg:hidden" }]}>
+      <Table
+        label="Members"
+        columns={[{}, { width: "240px" }, { width: "96px" }, { width: "140px" }, { width: "140px", className: "max-lg:hidden" }]}
+      >
         <THead>
           <Th>Person</Th>
           <Th>Role</Th>

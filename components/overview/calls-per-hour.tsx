@@ -27,7 +27,10 @@ export function CallsPerHour({ org, hours }: { org: string; hours: { data: Usage
 function finding(points: readonly UsagePoint[]): string {
   const total = points.reduce((sum, point) => sum + point.requests, 0);
   const refused = points.reduce((sum, point) => sum + point.refused, 0);
-  const top = points.reduce<UsagePoint | undefined>((most, point) => (most === undefined || point.requests > most.requests ? point : most), undefined);
+  const top = points.reduce<UsagePoint | undefined>(
+    (most, point) => (most === undefined || point.requests > most.requests ? point : most),
+    undefined,
+  );
   if (total === 0 || top === undefined) return "No call in the last 24 hours";
   return `${formatNumber(total)} calls in the last 24 hours, ${formatNumber(refused)} refused; most in the hour from ${formatMinute(new Date(top.start))}, ${formatNumber(top.requests)}`;
 }

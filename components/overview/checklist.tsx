@@ -30,8 +30,16 @@ type ChecklistProps = {
 export function Checklist({ org, group, keys, calls, mayCreateGroups, mayCreateKeys }: ChecklistProps) {
   const [hidden, hide] = useHidden(`latchkey-checklist-hidden-${org.id}`);
   const live = (done: boolean) => (done ? false : 2000);
-  const key = useQuery({ ...keysQuery(org.slug, LATEST), initialData: keys, refetchInterval: ({ state }) => live((state.data?.data.length ?? 0) > 0) }).data.data[0];
-  const call = useQuery({ ...logsQuery(org.slug, LATEST), initialData: calls, refetchInterval: ({ state }) => live((state.data?.data.length ?? 0) > 0) }).data.data[0];
+  const key = useQuery({
+    ...keysQuery(org.slug, LATEST),
+    initialData: keys,
+    refetchInterval: ({ state }) => live((state.data?.data.length ?? 0) > 0),
+  }).data.data[0];
+  const call = useQuery({
+    ...logsQuery(org.slug, LATEST),
+    initialData: calls,
+    refetchInterval: ({ state }) => live((state.data?.data.length ?? 0) > 0),
+  }).data.data[0];
   const done = [group, key, call].filter((step) => step !== undefined).length;
   if (hidden || (done === 3 && Date.now() - Date.parse(org.createdAt) > DAY)) return null;
   const home = `/orgs/${org.slug}`;
@@ -41,7 +49,13 @@ export function Checklist({ org, group, keys, calls, mayCreateGroups, mayCreateK
         <Ring done={done} of={3} />
         <div className="min-w-0 flex-1">
           <h2 id="first-steps" className="text-h3 font-semibold">
-            {done === 3 ? "You are live" : done === 0 ? "Three steps to the first call" : done === 1 ? "Two steps to the first call" : "One step to the first call"}
+            {done === 3
+              ? "You are live"
+              : done === 0
+                ? "Three steps to the first call"
+                : done === 1
+                  ? "Two steps to the first call"
+                  : "One step to the first call"}
           </h2>
           <p className="text-fg-2">{done} of 3 done</p>
         </div>
@@ -75,6 +89,7 @@ export function Checklist({ org, group, keys, calls, mayCreateGroups, mayCreateK
           done={
             call && (
               <>
+                latest{" "}
                 <span className="mono">
                   {call.method} {call.route}
                 </span>
@@ -103,8 +118,18 @@ function Way({ href, children }: { href: string; children: ReactNode }) {
 function Step({ title, done, action, children }: { title: string; done: ReactNode; action: ReactNode; children: ReactNode }) {
   const isDone = done !== undefined;
   return (
-    <li className={clsx("flex items-center gap-3 border-b border-line px-4 last:border-0 md:pl-5", isDone ? "min-h-10 py-1.5" : "min-h-14 py-2.5 max-md:flex-wrap")}>
-      <span className={clsx("mr-1 grid size-5 flex-none place-items-center rounded-full", isDone ? "bg-ok text-surface" : "border-[1.5px] border-dashed border-line-control")}>
+    <li
+      className={clsx(
+        "flex items-center gap-3 border-b border-line px-4 last:border-0 md:pl-5",
+        isDone ? "min-h-10 py-1.5" : "min-h-14 py-2.5 max-md:flex-wrap",
+      )}
+    >
+      <span
+        className={clsx(
+          "mr-1 grid size-5 flex-none place-items-center rounded-full",
+          isDone ? "bg-ok text-surface" : "border-[1.5px] border-dashed border-line-control",
+        )}
+      >
         {isDone && <Check className="size-3! stroke-[3]" />}
       </span>
       <span className={clsx("flex min-w-0 flex-1", isDone ? "flex-wrap items-baseline gap-x-2.5" : "flex-col max-md:basis-3/4")}>
@@ -124,7 +149,17 @@ function Ring({ done, of }: { done: number; of: number }) {
   return (
     <svg width="36" height="36" viewBox="0 0 36 36" fill="none" strokeWidth="4" aria-hidden="true" className="flex-none">
       <circle cx="18" cy="18" r="14.5" className="stroke-hover" />
-      {done > 0 && <circle cx="18" cy="18" r="14.5" className={done === of ? "stroke-ok" : "stroke-accent"} strokeDasharray={`${(length * done) / of} ${length}`} strokeLinecap={done === of ? "butt" : "round"} transform="rotate(-90 18 18)" />}
+      {done > 0 && (
+        <circle
+          cx="18"
+          cy="18"
+          r="14.5"
+          className={done === of ? "stroke-ok" : "stroke-accent"}
+          strokeDasharray={`${(length * done) / of} ${length}`}
+          strokeLinecap={done === of ? "butt" : "round"}
+          transform="rotate(-90 18 18)"
+        />
+      )}
     </svg>
   );
 }

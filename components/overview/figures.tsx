@@ -6,7 +6,7 @@ import type { ReactNode } from "react";
 import { StaleNotice } from "@/components/logs/stale-notice";
 import { useHydrated } from "@/components/ui/media";
 import { Meter, Stat, Stats } from "@/components/ui/stat";
-import { formatDayMonth, formatDuration, formatFigure, formatPercent } from "@/lib/format";
+import { formatCompact, formatDayMonth, formatDuration, formatFigure, formatNumber, formatPercent } from "@/lib/format";
 import { seriesQuery } from "@/lib/usage/client";
 import type { UsagePoint } from "@/lib/usage/schema";
 
@@ -29,7 +29,11 @@ type FiguresProps = {
 export function Figures({ org, yesterday, monthStart, days: initialDays, month: initialMonth, quota, isFirstDay }: FiguresProps) {
   const read = useQuery({ ...seriesQuery(org, { interval: "1d", start: yesterday }), initialData: initialDays, refetchInterval: 5000 });
   const days = read.data.data;
-  const month = useQuery({ ...seriesQuery(org, { interval: "1d", start: monthStart, environment: "live" }), initialData: initialMonth, refetchInterval: 5000 }).data.data;
+  const month = useQuery({
+    ...seriesQuery(org, { interval: "1d", start: monthStart, environment: "live" }),
+    initialData: initialMonth,
+    refetchInterval: 5000,
+  }).data.data;
   const today = days.at(-1);
   const before = days.find((point) => point.start.startsWith(yesterday));
   const calls = today?.requests ?? 0;
@@ -39,18 +43,38 @@ export function Figures({ org, yesterday, monthStart, days: initialDays, month: 
   return (
     <>
       <StaleNotice error={read.error} onRetry={() => void read.refetch()} />
-    <Stats label="Today and this month">
-      <Stat label="Calls today" value={formatFigure(calls)} note={isFirstDay ? "first day, nothing to compare yet" : `${formatFigure(before?.requests ?? 0)} yesterday, in UTC days`} />
-      <Stat label="Refused today" value={formatFigure(refused)} note={refused === 0 ? (calls === 0 ? "no call yet" : "no call was refused") : `${formatPercent(refused / calls)} of the calls`} />
-      <Stat label="Latency today, p95" value={latency} unit={unit} note={today?.latency_ms.p99 == null ? "no call yet" : <>p99 {formatDuration(today.latency_ms.p99)}</>} />
-      <Stat
-        label={`${monthName(monthStart)} quota`}
-        value={formatFigure(used)}
-        unit={`of ${formatFigure(quota)}`}
-        meter={<Meter value={used} max={quota} label={`${formatPercent(quota > 0 ? used / quota : null)} of the quota used`} tone={used >= quota ? "bad" : used >= quota * 0.9 ? "warn" : "accent"} />}
-        note={<QuotaNote used={used} quota={quota} month={month} />}
-      />
-    </Stats>
+      <Stats label="Today and this month">
+        <Stat
+          label="Calls today"
+          value={formatFigure(calls)}
+          note={isFirstDay ? "first day, nothing to compare yet" : `${formatFigure(before?.requests ?? 0)} yesterday, in UTC days`}
+        />
+        <Stat
+          label="Refused today"
+          value={formatFigure(refused)}
+          note={refused === 0 ? (calls === 0 ? "no call yet" : "no call was refused") : `${formatPercent(refused / calls)} of the calls`}
+        />
+        <Stat
+          label="Latency today, p95"
+          value={latency}
+          unit={unit}
+          note={today?.latency_ms.p99 == null ? "no call yet" : <>p99 {formatDuration(today.latency_ms.p99)}</>}
+        />
+        <Stat
+          label={`${monthName(monthStart)} quota`}
+          value={formatFigure(used)}
+          unit={`of ${quota >= 100_000 ? formatCompact(quota) : formatFigure(quota)}`}
+          meter={
+            <Meter
+              value={used}
+              max={quota}
+              label={`${formatNumber(used)} of ${formatNumber(quota)} calls used`}
+              tone={used >= quota ? "bad" : used >= quota * 0.9 ? "warn" : "accent"}
+            />
+          }
+          note={<QuotaNote used={used} quota={quota} month={month} />}
+        />
+      </Stats>
     </>
   );
 }

@@ -24,7 +24,7 @@ export function LatestEvents({ org, events }: { org: string; events: List<AuditE
         {latest.map((event) => (
           <li key={event.id} className="grid grid-cols-[88px_minmax(0,1fr)] gap-3 border-b border-line py-2.5 last:border-0">
             <Time iso={event.created_at} className="text-fg-3" />
-            <span className="wrap-anywhere">
+            <span className="md:cut max-md:line-clamp-2 max-md:wrap-anywhere" title={event.target.name ?? undefined}>
               <Sentence event={event} />
             </span>
           </li>

@@ -31,7 +31,9 @@ export function NewestKey({ org, keys, keyCount, hasGroup }: NewestKeyProps) {
     >
       {key === undefined ? (
         <EmptyState glyph={<KeyFace prefix="lk_live_5fKq2T" off />} title="No key yet">
-          {hasGroup ? "A key lets one program call the API. Its secret is shown once." : "Every key belongs to a group, so a group comes first."}
+          {hasGroup
+            ? "A key lets one program call the API. Its secret is shown once."
+            : "Every key belongs to a group, so a group comes first."}
         </EmptyState>
       ) : (
         <>

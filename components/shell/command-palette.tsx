@@ -54,7 +54,11 @@ export function CommandPalette({ open, onOpenChange, groups, search }: CommandPa
 function Palette({ groups, search, close }: { groups: readonly CommandGroup[]; search: CommandPaletteProps["search"]; close: () => void }) {
   const router = useRouter();
   const [query, setQuery] = useState("");
-  const [found, setFound] = useState<{ query: string; groups: readonly CommandGroup[]; failed: boolean }>({ query: "", groups: [], failed: false });
+  const [found, setFound] = useState<{ query: string; groups: readonly CommandGroup[]; failed: boolean }>({
+    query: "",
+    groups: [],
+    failed: false,
+  });
   const wanted = query.trim();
   const waiting = search !== undefined && wanted !== "" && found.query !== wanted;
 
@@ -132,7 +136,11 @@ function Palette({ groups, search, close }: { groups: readonly CommandGroup[]; s
         ))}
         {shown.length === 0 && (
           <p role="status" className="px-2.5 py-8 text-center text-fg-2">
-            {waiting ? "Searching" : found.failed ? "The search did not answer. Pages and actions still work." : `Nothing is called “${wanted}”`}
+            {waiting
+              ? "Searching"
+              : found.failed
+                ? "The search did not answer. Pages and actions still work."
+                : `Nothing is called “${wanted}”`}
           </p>
         )}
       </Cmdk.List>

@@ -66,7 +66,9 @@ export function useForm<T>({ schema, labels, extra = {}, send }: FormOptions<T>)
     } catch (error) {
       running.current = false;
       setBusy(false);
-      const refusal = isApiError(error) ? error : new ApiError(0, "offline", "The console did not answer. Check the connection and try again.", {}, null, null);
+      const refusal = isApiError(error)
+        ? error
+        : new ApiError(0, "offline", "The console did not answer. Check the connection and try again.", {}, null, null);
       const atFields = atTheirFields(refusal, form, labels);
       if (atFields === null) setFailure(refusal);
       else show(form, atFields);

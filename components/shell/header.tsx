@@ -52,7 +52,11 @@ export function Header({ crumbs, start, end }: HeaderProps) {
                     </Link>
                   )}
                 </li>
-                {crumb.note && <li className="flex max-md:hidden"><Pill>{crumb.note}</Pill></li>}
+                {crumb.note && (
+                  <li className="flex max-md:hidden">
+                    <Pill>{crumb.note}</Pill>
+                  </li>
+                )}
                 {!last && (
                   <li aria-hidden="true" className="max-md:hidden">
                     /

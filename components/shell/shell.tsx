@@ -85,7 +85,9 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
     { heading: "Pages", commands: entries.map((entry) => ({ id: entry.path, label: entry.label, icon: entry.icon, href: entry.path })) },
     {
       heading: "Organizations",
-      commands: orgs.filter((other) => other.id !== org.id).map((other) => ({ id: other.id, label: other.name, icon: <Mark size={16} />, href: `/orgs/${other.slug}` })),
+      commands: orgs
+        .filter((other) => other.id !== org.id)
+        .map((other) => ({ id: other.id, label: other.name, icon: <Mark size={16} />, href: `/orgs/${other.slug}` })),
     },
     {
       heading: "Latchkey",
@@ -113,7 +115,18 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
   };
 
   const side = (wide: boolean, leave: () => void) => (
-    <Side wide={wide} org={org} orgs={orgs} user={user} role={role} entries={entries} current={current?.path} onSignOut={onSignOut} onFind={() => setFinding(true)} onLeave={leave} />
+    <Side
+      wide={wide}
+      org={org}
+      orgs={orgs}
+      user={user}
+      role={role}
+      entries={entries}
+      current={current?.path}
+      onSignOut={onSignOut}
+      onFind={() => setFinding(true)}
+      onLeave={leave}
+    />
   );
   return (
     <CrumbProvider>
@@ -131,8 +144,24 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
           <div className="flex min-w-0 flex-col">
             <Header
               crumbs={crumbs(page)}
-              start={<Button variant="ghost" icon={<MenuIcon />} aria-label="Open navigation" className="md:hidden" onClick={() => setNavigating(true)} />}
-              end={<Button variant="ghost" icon={<Search />} aria-label="Search or jump to" className="md:hidden" onClick={() => setFinding(true)} />}
+              start={
+                <Button
+                  variant="ghost"
+                  icon={<MenuIcon />}
+                  aria-label="Open navigation"
+                  className="md:hidden"
+                  onClick={() => setNavigating(true)}
+                />
+              }
+              end={
+                <Button
+                  variant="ghost"
+                  icon={<Search />}
+                  aria-label="Search or jump to"
+                  className="md:hidden"
+                  onClick={() => setFinding(true)}
+                />
+              }
             />
             <main id="main" tabIndex={-1} className="min-w-0 flex-1">
               {children}
@@ -141,7 +170,12 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
           <Sheet bare open={navigating} onOpenChange={setNavigating} side="left" title="Navigation">
             {side(true, () => setNavigating(false))}
           </Sheet>
-          <CommandPalette open={finding} onOpenChange={setFinding} groups={groups.filter((group) => group.commands.length > 0)} search={search} />
+          <CommandPalette
+            open={finding}
+            onOpenChange={setFinding}
+            groups={groups.filter((group) => group.commands.length > 0)}
+            search={search}
+          />
         </div>
       )}
     </CrumbProvider>
@@ -181,7 +215,12 @@ function Side({ wide, org, orgs, user, role, entries, current, onSignOut, onFind
       >
         <MenuLabel>Organizations</MenuLabel>
         {orgs.map((other) => (
-          <MenuItem key={other.id} href={`/orgs/${other.slug}`} onSelect={onLeave} aside={other.id === org.id && <Check aria-label="current" />}>
+          <MenuItem
+            key={other.id}
+            href={`/orgs/${other.slug}`}
+            onSelect={onLeave}
+            aside={other.id === org.id && <Check aria-label="current" />}
+          >
             <bdi>{other.name}</bdi>
           </MenuItem>
         ))}
@@ -218,14 +257,20 @@ function Side({ wide, org, orgs, user, role, entries, current, onSignOut, onFind
             >
               {entry.icon}
               <span className={word}>{entry.label}</span>
-              {entry.count !== undefined && <span className={clsx("text-sm font-normal text-fg-3 tabular-nums", extra)}>{entry.count.toLocaleString("en")}</span>}
+              {entry.count !== undefined && (
+                <span className={clsx("text-sm font-normal text-fg-3 tabular-nums", extra)}>{entry.count.toLocaleString("en")}</span>
+              )}
             </Link>
           </Tooltip>
         ))}
       </nav>
       <div className="mt-auto flex flex-col gap-px pt-4">
         <Tooltip content="Docs" side="right" className={tip}>
-          <Link href="/docs" onClick={onLeave} className={clsx(row, wide ? "h-10" : "h-[30px] max-lg:h-9", "font-quiet text-fg-2 [&_svg]:text-fg-3")}>
+          <Link
+            href="/docs"
+            onClick={onLeave}
+            className={clsx(row, wide ? "h-10" : "h-[30px] max-lg:h-9", "font-quiet text-fg-2 [&_svg]:text-fg-3")}
+          >
             <BookOpen />
             <span className={word}>Docs</span>
           </Link>
@@ -235,7 +280,11 @@ function Side({ wide, org, orgs, user, role, entries, current, onSignOut, onFind
           side="top"
           className="w-56"
           trigger={
-            <button type="button" aria-label={`${user.name}, ${role}`} className={clsx(row, wide ? "h-10" : "h-9", "-ml-[3px] w-[calc(100%+3px)]", !wide && "max-lg:ml-0 max-lg:w-full")}>
+            <button
+              type="button"
+              aria-label={`${user.name}, ${role}`}
+              className={clsx(row, wide ? "h-10" : "h-9", "-ml-[3px] w-[calc(100%+3px)]", !wide && "max-lg:ml-0 max-lg:w-full")}
+            >
               <Avatar name={user.name} />
               <span className={word}>{user.name}</span>
               <span className={clsx("text-sm text-fg-3", extra)}>{role}</span>

@@ -8,7 +8,14 @@ import { useHydrated } from "@/components/ui/media";
 export function ThemeToggle() {
   const { resolvedTheme, setTheme } = useTheme();
   const dark = useHydrated() && resolvedTheme === "dark";
-  return <Button variant="ghost" icon={<HalfCircle />} label={dark ? "Use light theme" : "Use dark theme"} onClick={() => setTheme(dark ? "light" : "dark")} />;
+  return (
+    <Button
+      variant="ghost"
+      icon={<HalfCircle />}
+      label={dark ? "Use light theme" : "Use dark theme"}
+      onClick={() => setTheme(dark ? "light" : "dark")}
+    />
+  );
 }
 
 /** Lucide's half circle is drawn too small beside its other signs. */

@@ -29,7 +29,8 @@ export type ButtonProps = Omit<ComponentProps<"button">, "disabled"> & {
 const looks: Record<Variant, string> = {
   primary: "border-ink bg-ink text-on-ink hover:border-ink-hover hover:bg-ink-hover",
   default: "border-line-strong bg-surface text-fg hover:bg-hover [&_svg]:text-fg-3",
-  ghost: "border-transparent text-fg-2 [&_svg]:text-fg-3 hover:bg-hover hover:text-fg hover:[&_svg]:text-fg-2 aria-expanded:bg-hover aria-expanded:text-fg",
+  ghost:
+    "border-transparent text-fg-2 [&_svg]:text-fg-3 hover:bg-hover hover:text-fg hover:[&_svg]:text-fg-2 aria-expanded:bg-hover aria-expanded:text-fg",
   danger: "border-bad bg-bad text-on-bad hover:border-bad-hover hover:bg-bad-hover",
   "danger-quiet": "border-line-strong bg-surface text-bad-text hover:bg-bad-soft",
 };

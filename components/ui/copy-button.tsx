@@ -19,7 +19,16 @@ type CopyButtonProps = {
 };
 
 /** Turns to a check and "Copied" for two seconds, and says so. */
-export function CopyButton({ text, label, children, variant = "ghost", size = "xs", icon = <Copy />, className, onCopied }: CopyButtonProps) {
+export function CopyButton({
+  text,
+  label,
+  children,
+  variant = "ghost",
+  size = "xs",
+  icon = <Copy />,
+  className,
+  onCopied,
+}: CopyButtonProps) {
   const [state, setState] = useState<"ready" | "copied" | "failed">("ready");
   const place = useRef<HTMLSpanElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -43,9 +52,7 @@ export function CopyButton({ text, label, children, variant = "ghost", size = "x
         <Button variant={variant} size={size} icon={shown} onClick={copy} className="w-full">
           <span className="grid place-items-center">
             <span className={state === "ready" ? "[grid-area:1/1]" : "invisible [grid-area:1/1]"}>{children}</span>
-            <span className={state === "ready" ? "invisible [grid-area:1/1]" : "[grid-area:1/1]"}>
-              {said || "Copied"}
-            </span>
+            <span className={state === "ready" ? "invisible [grid-area:1/1]" : "[grid-area:1/1]"}>{said || "Copied"}</span>
           </span>
         </Button>
       )}

@@ -27,7 +27,9 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
   const focus = useReturnFocus();
   const inner = (
     <>
-      <div className={clsx("grid min-h-0 gap-5 overflow-y-auto overscroll-contain px-6 pb-6 *:min-w-0 max-md:px-4", children && "pt-5")}>{children}</div>
+      <div className={clsx("grid min-h-0 gap-5 overflow-y-auto overscroll-contain px-6 pb-6 *:min-w-0 max-md:px-4", children && "pt-5")}>
+        {children}
+      </div>
       {footer && (
         <footer className="flex flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-6 py-3 pb-[max(12px,env(safe-area-inset-bottom))] max-md:px-4">
           {footer}
@@ -43,7 +45,8 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
           {...(description ? {} : { "aria-describedby": undefined })}
           onOpenAutoFocus={(event) => {
             focus.remember();
-            const target = event.currentTarget instanceof HTMLElement ? event.currentTarget.querySelector<HTMLElement>("[data-initial-focus]") : null;
+            const target =
+              event.currentTarget instanceof HTMLElement ? event.currentTarget.querySelector<HTMLElement>("[data-initial-focus]") : null;
             if (!target) return;
             event.preventDefault();
             target.focus();

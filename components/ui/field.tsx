@@ -54,7 +54,9 @@ const box =
 
 function useWiring(props: { id?: string | undefined; "aria-describedby"?: string | undefined }) {
   const wiring = use(FieldContext);
-  return wiring ? { ...wiring, id: props.id ?? wiring.id, "aria-describedby": props["aria-describedby"] ?? wiring["aria-describedby"] } : {};
+  return wiring
+    ? { ...wiring, id: props.id ?? wiring.id, "aria-describedby": props["aria-describedby"] ?? wiring["aria-describedby"] }
+    : {};
 }
 
 type InputProps = ComponentProps<"input"> & {

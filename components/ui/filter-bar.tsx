@@ -11,7 +11,10 @@ import { Menu, MenuChoice } from "./menu";
 /** One line over a list; scrolls sideways on a phone. Its state belongs in the URL. */
 export function FilterBar({ label, children, end }: { label: string; children: ReactNode; end?: ReactNode }) {
   return (
-    <search aria-label={label} className="no-scrollbar flex flex-wrap items-center gap-2 py-3 max-md:-mx-gutter max-md:flex-nowrap max-md:overflow-x-auto max-md:px-gutter">
+    <search
+      aria-label={label}
+      className="no-scrollbar flex flex-wrap items-center gap-2 py-3 max-md:-mx-gutter max-md:flex-nowrap max-md:overflow-x-auto max-md:px-gutter"
+    >
       {children}
       {end && <div className="ml-auto flex flex-none items-center gap-2 max-md:ml-0">{end}</div>}
     </search>
@@ -117,7 +120,13 @@ export function FilterAdd<V extends string>({ name, options, value, onValueChang
     <Menu
       align="start"
       trigger={
-        <button type="button" className={clsx(chip, "border-dashed border-line-strong px-2.5 hover:bg-hover hover:text-fg aria-expanded:bg-hover aria-expanded:text-fg")}>
+        <button
+          type="button"
+          className={clsx(
+            chip,
+            "border-dashed border-line-strong px-2.5 hover:bg-hover hover:text-fg aria-expanded:bg-hover aria-expanded:text-fg",
+          )}
+        >
           <Plus className="size-3.5 text-fg-3" />
           {name}
         </button>

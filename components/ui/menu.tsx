@@ -83,7 +83,15 @@ export function MenuItem({ icon, href, onSelect, danger = false, disabled = fals
 }
 
 /** One of several that may all be on; the menu stays open. */
-export function MenuCheckItem({ checked, onCheckedChange, children }: { checked: boolean; onCheckedChange: (checked: boolean) => void; children: ReactNode }) {
+export function MenuCheckItem({
+  checked,
+  onCheckedChange,
+  children,
+}: {
+  checked: boolean;
+  onCheckedChange: (checked: boolean) => void;
+  children: ReactNode;
+}) {
   return (
     <Radix.CheckboxItem checked={checked} onCheckedChange={onCheckedChange} onSelect={(event) => event.preventDefault()} className={row}>
       <span className="flex w-4">
@@ -97,7 +105,15 @@ export function MenuCheckItem({ checked, onCheckedChange, children }: { checked:
 }
 
 /** One of several; choosing closes the menu. */
-export function MenuChoice<V extends string>({ value, onValueChange, options }: { value: V | undefined; onValueChange: (value: V) => void; options: readonly { value: V; label: ReactNode }[] }) {
+export function MenuChoice<V extends string>({
+  value,
+  onValueChange,
+  options,
+}: {
+  value: V | undefined;
+  onValueChange: (value: V) => void;
+  options: readonly { value: V; label: ReactNode }[];
+}) {
   return (
     <Radix.RadioGroup value={value ?? ""} onValueChange={(next) => onValueChange(next as V)}>
       {options.map((option) => (

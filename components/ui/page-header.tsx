@@ -1,7 +1,11 @@
 import clsx from "clsx";
 import type { ReactNode } from "react";
 
-const widths = { read: "max-w-[calc(var(--w-read)+2*var(--gutter))]", page: "max-w-[calc(var(--w-page)+2*var(--gutter))]", table: "max-w-[calc(var(--w-table)+2*var(--gutter))]" };
+const widths = {
+  read: "max-w-[calc(var(--w-read)+2*var(--gutter))]",
+  page: "max-w-[calc(var(--w-page)+2*var(--gutter))]",
+  table: "max-w-[calc(var(--w-table)+2*var(--gutter))]",
+};
 
 /** The column a page stands in: read 680 (forms, prose), page 1240 (overview, details), table 1680 (lists). */
 export function Page({ width = "page", children }: { width?: keyof typeof widths | undefined; children: ReactNode }) {

@@ -2,7 +2,15 @@ import clsx from "clsx";
 import type { ReactNode } from "react";
 
 /** A count, or a word that is no status: "test", a scope. */
-export function Pill({ mono = false, className, children }: { mono?: boolean | undefined; className?: string | undefined; children: ReactNode }) {
+export function Pill({
+  mono = false,
+  className,
+  children,
+}: {
+  mono?: boolean | undefined;
+  className?: string | undefined;
+  children: ReactNode;
+}) {
   return (
     <span
       className={clsx(

@@ -24,7 +24,10 @@ export function Segmented<V extends string>({ label, options, value, defaultValu
       {...(defaultValue === undefined ? {} : { defaultValue })}
       {...(onValueChange ? { onValueChange: (next: string) => onValueChange(next as V) } : {})}
       {...(name === undefined ? {} : { name })}
-      className={clsx("relative inline-flex h-control flex-none rounded-md bg-sunken p-0.5 shadow-[inset_0_0_0_1px_var(--line)]", className)}
+      className={clsx(
+        "relative inline-flex h-control flex-none rounded-md bg-sunken p-0.5 shadow-[inset_0_0_0_1px_var(--line)]",
+        className,
+      )}
     >
       {options.map((option) => (
         <RadioGroup.Item

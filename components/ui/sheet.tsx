@@ -50,19 +50,21 @@ export function Sheet({ open, onOpenChange, title, eyebrow, side = "right", acti
           {bare ? (
             <Radix.Title className="sr-only">{title}</Radix.Title>
           ) : (
-          <SheetHead
-            title={<Radix.Title className="text-h3 font-semibold wrap-anywhere">{title}</Radix.Title>}
-            eyebrow={eyebrow}
-            actions={actions}
-            close={
-              <Radix.Close asChild>
-                <Button variant="ghost" size="sm" icon={<X />} aria-label="Close" />
-              </Radix.Close>
-            }
-          />
+            <SheetHead
+              title={<Radix.Title className="text-h3 font-semibold wrap-anywhere">{title}</Radix.Title>}
+              eyebrow={eyebrow}
+              actions={actions}
+              close={
+                <Radix.Close asChild>
+                  <Button variant="ghost" size="sm" icon={<X />} aria-label="Close" />
+                </Radix.Close>
+              }
+            />
           )}
           <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain">{children}</div>
-          {footer && <footer className="flex flex-none items-center justify-end gap-2 border-t border-line px-6 py-3 max-md:px-4">{footer}</footer>}
+          {footer && (
+            <footer className="flex flex-none items-center justify-end gap-2 border-t border-line px-6 py-3 max-md:px-4">{footer}</footer>
+          )}
           {bare && <Radix.Close className="sr-only focus-visible:not-sr-only">Close</Radix.Close>}
         </Radix.Content>
       </Radix.Portal>
@@ -86,7 +88,11 @@ export function Drawer({ onClose, onPrevious, onNext, link, title, eyebrow, foot
   useEffect(() => {
     const walk = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : null;
-      if (event.defaultPrevented || target?.closest("input, textarea, select, [role=menu], [role=dialog], [role=tablist], [role=radiogroup]")) return;
+      if (
+        event.defaultPrevented ||
+        target?.closest("input, textarea, select, [role=menu], [role=dialog], [role=tablist], [role=radiogroup]")
+      )
+        return;
       if (event.key === "Escape") onClose();
       else if (event.key === "ArrowUp" && onPrevious) onPrevious();
       else if (event.key === "ArrowDown" && onNext) onNext();
@@ -102,8 +108,24 @@ export function Drawer({ onClose, onPrevious, onNext, link, title, eyebrow, foot
     <>
       {(onPrevious || onNext) && (
         <>
-          <Button variant="ghost" size="sm" icon={<ChevronUp />} label="Previous" disabled={!onPrevious} className="max-md:hidden" onClick={onPrevious} />
-          <Button variant="ghost" size="sm" icon={<ChevronDown />} label="Next" disabled={!onNext} className="max-md:hidden" onClick={onNext} />
+          <Button
+            variant="ghost"
+            size="sm"
+            icon={<ChevronUp />}
+            label="Previous"
+            disabled={!onPrevious}
+            className="max-md:hidden"
+            onClick={onPrevious}
+          />
+          <Button
+            variant="ghost"
+            size="sm"
+            icon={<ChevronDown />}
+            label="Next"
+            disabled={!onNext}
+            className="max-md:hidden"
+            onClick={onNext}
+          />
         </>
       )}
       {link && <CopyButton text={() => new URL(link, window.location.href).href} label="Copy link" size="sm" icon={<Link2 />} />}

@@ -8,7 +8,10 @@ export function Stats({ label, children }: { label: string; children: ReactNode 
     // Hairlines are the gaps of the grid, so every arrangement is ruled right.
     <dl
       aria-label={label}
-      className={clsx("grid grid-cols-2 gap-px overflow-clip rounded-lg border border-line bg-line max-lg:[&>:last-child:nth-child(odd)]:col-span-2", columns)}
+      className={clsx(
+        "grid grid-cols-2 gap-px overflow-clip rounded-lg border border-line bg-line max-lg:[&>:last-child:nth-child(odd)]:col-span-2",
+        columns,
+      )}
     >
       {children}
     </dl>
@@ -31,7 +34,12 @@ export function Stat({ label, value, unit, note, meter }: StatProps) {
       <dt className="text-fg-2">{label}</dt>
       <dd className="mt-0.5 text-stat font-strong tabular-nums max-md:text-h1">
         {value}
-        {unit && <small className="text-lg font-quiet tracking-[-0.01em] text-fg-3">{"\u00a0"}{unit}</small>}
+        {unit && (
+          <small className="text-lg font-quiet tracking-[-0.01em] text-fg-3">
+            {"\u00a0"}
+            {unit}
+          </small>
+        )}
       </dd>
       {meter && <dd className="mt-1.5 mb-1">{meter}</dd>}
       {note && <dd className="mt-0.5 text-sm text-fg-3">{note}</dd>}
@@ -40,13 +48,18 @@ export function Stat({ label, value, unit, note, meter }: StatProps) {
 }
 
 /** Sign and figure; coloured only where more is clearly worse or better. */
-export function Change({ by, means = "neutral", children }: { by: number; means?: "better" | "worse" | "neutral" | undefined; children: ReactNode }) {
+export function Change({
+  by,
+  means = "neutral",
+  children,
+}: {
+  by: number;
+  means?: "better" | "worse" | "neutral" | undefined;
+  children: ReactNode;
+}) {
   return (
     <span
-      className={clsx(
-        "font-medium tabular-nums",
-        means === "better" ? "text-ok-text" : means === "worse" ? "text-bad-text" : "text-fg-2",
-      )}
+      className={clsx("font-medium tabular-nums", means === "better" ? "text-ok-text" : means === "worse" ? "text-bad-text" : "text-fg-2")}
     >
       <span aria-hidden="true">{by > 0 ? "▲ " : by < 0 ? "▼ " : "± "}</span>
       <span className="sr-only">{by > 0 ? "up " : by < 0 ? "down " : ""}</span>
@@ -56,11 +69,28 @@ export function Change({ by, means = "neutral", children }: { by: number; means?
 }
 
 /** How much of an allowance is used. `label` says the same in words. */
-export function Meter({ value, max, label, tone = "accent" }: { value: number; max: number; label: string; tone?: "accent" | "warn" | "bad" | undefined }) {
+export function Meter({
+  value,
+  max,
+  label,
+  tone = "accent",
+}: {
+  value: number;
+  max: number;
+  label: string;
+  tone?: "accent" | "warn" | "bad" | undefined;
+}) {
   const share = max > 0 ? Math.min(1, Math.max(0, value / max)) : 0;
   return (
     // biome-ignore lint/a11y/useSemanticElements: browsers do not let the bar of a <meter> be drawn alike
-    <div role="meter" aria-label={label} aria-valuenow={value} aria-valuemin={0} aria-valuemax={max} className="flex h-1.5 overflow-hidden rounded-full bg-hover">
+    <div
+      role="meter"
+      aria-label={label}
+      aria-valuenow={value}
+      aria-valuemin={0}
+      aria-valuemax={max}
+      className="flex h-1.5 overflow-hidden rounded-full bg-hover"
+    >
       <span
         className={clsx("rounded-full", tone === "accent" ? "bg-accent" : tone === "warn" ? "bg-warn" : "bg-bad")}
         style={{ width: `${share * 100}%` }}

@@ -196,7 +196,14 @@ type TwoLinesProps = {
 
 /** Name over prefix, time over address. Compact density puts a name's second line beside it and drops the others. */
 export function TwoLines({ title, second, lead, href, name, inline = false }: TwoLinesProps) {
-  const first = name === undefined ? <span className="min-w-0">{title}</span> : <bdi className="cut text-left font-medium" title={name}>{title}</bdi>;
+  const first =
+    name === undefined ? (
+      <span className="min-w-0">{title}</span>
+    ) : (
+      <bdi className="cut text-left font-medium" title={name}>
+        {title}
+      </bdi>
+    );
   const lines = (
     <>
       {lead}
@@ -209,7 +216,9 @@ export function TwoLines({ title, second, lead, href, name, inline = false }: Tw
       >
         {first}
         {second !== undefined && (
-          <span className={clsx("cut flex items-center gap-1.5 text-sm text-fg-3", name === undefined ? "compact:md:hidden" : "flex-none")}>{second}</span>
+          <span className={clsx("cut flex items-center gap-1.5 text-sm text-fg-3", name === undefined ? "compact:md:hidden" : "flex-none")}>
+            {second}
+          </span>
         )}
       </span>
     </>
@@ -218,7 +227,13 @@ export function TwoLines({ title, second, lead, href, name, inline = false }: Tw
   return href === undefined ? (
     <span className={look}>{lines}</span>
   ) : (
-    <Link href={href} className={clsx(look, "after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-md focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent")}>
+    <Link
+      href={href}
+      className={clsx(
+        look,
+        "after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-md focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent",
+      )}
+    >
       {lines}
     </Link>
   );

@@ -30,12 +30,12 @@ export function LinkTabs({ label, items, className }: LinkTabsProps) {
   return (
     <nav aria-label={label} className={clsx("border-b border-line max-md:-mx-gutter", className)} onKeyDown={walk}>
       <div className={clsx(strip, "max-md:mx-0 max-md:px-[calc(var(--gutter)-4px)]")}>
-      {items.map((item) => (
+        {items.map((item) => (
           <Link key={item.href} href={item.href} aria-current={item.current ? "page" : undefined} scroll={false} className={tab}>
-          {item.label}
-          {item.count !== undefined && <Pill>{item.count.toLocaleString("en")}</Pill>}
-        </Link>
-      ))}
+            {item.label}
+            {item.count !== undefined && <Pill>{item.count.toLocaleString("en")}</Pill>}
+          </Link>
+        ))}
       </div>
     </nav>
   );

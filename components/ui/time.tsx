@@ -52,7 +52,10 @@ export function Time({ iso, as = "relative", className }: TimeProps) {
   const text = useSyncExternalStore(
     subscribe,
     () => forms[as](at, ticking ? now : new Date()),
-    () => (renderedAt === undefined && (as === "relative" || as === "until") ? formatDate(at, "UTC") : forms[as](at, new Date(renderedAt ?? iso), "UTC")),
+    () =>
+      renderedAt === undefined && (as === "relative" || as === "until")
+        ? formatDate(at, "UTC")
+        : forms[as](at, new Date(renderedAt ?? iso), "UTC"),
   );
   const exact = useSyncExternalStore(
     subscribe,

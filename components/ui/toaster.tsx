@@ -34,9 +34,12 @@ export function toastDone(message: string, action?: Way): void {
 
 /** Stays until dismissed, and carries the request id. */
 export function toastError(message: string, requestId?: string | undefined, action?: Way): void {
-  toast.custom((id) => <Bubble id={id} icon={<CircleAlert className="text-bad" />} message={message} requestId={requestId} action={action} />, {
-    duration: Number.POSITIVE_INFINITY,
-  });
+  toast.custom(
+    (id) => <Bubble id={id} icon={<CircleAlert className="text-bad" />} message={message} requestId={requestId} action={action} />,
+    {
+      duration: Number.POSITIVE_INFINITY,
+    },
+  );
 }
 
 type BubbleProps = { id: string | number; icon: ReactNode; message: string; requestId?: string | undefined; action?: Way | undefined };

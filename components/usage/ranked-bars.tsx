@@ -20,7 +20,10 @@ export function RankedBars({ label, rows, kind }: RankedBarsProps) {
             <span className="flex-none tabular-nums">{formatNumber(row.value)}</span>
           </span>
           <span aria-hidden="true" className="flex h-[3px] rounded-full bg-hover">
-            <span className={clsx("rounded-full", kind === "refused" ? "bg-chart-refused" : "bg-chart-accepted")} style={{ width: `${(row.value / top) * 100}%` }} />
+            <span
+              className={clsx("rounded-full", kind === "refused" ? "bg-chart-refused" : "bg-chart-accepted")}
+              style={{ width: `${(row.value / top) * 100}%` }}
+            />
           </span>
         </li>
       ))}

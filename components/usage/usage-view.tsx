@@ -17,7 +17,7 @@ import { EmptyState } from "@/components/ui/empty-state";
 import { Page, PageHeader } from "@/components/ui/page-header";
 import { Segmented } from "@/components/ui/segmented";
 import { Stat, Stats } from "@/components/ui/stat";
-import { Table, TBody, Td, Th, THead, Tr, TwoLines } from "@/components/ui/table";
+import { Table, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { ZoneName } from "@/components/ui/time";
 import { formatDuration, formatFigure, formatNumber, formatPercent } from "@/lib/format";
 import { seriesQuery } from "@/lib/usage/client";
@@ -52,12 +52,20 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
   const refusals = ranked(byOutcome.data.data, "outcome", "refused");
   const routes = ranked(byRoute.data.data, "route", "requests");
   const p95 = typicalLatency(points);
+  const bucket = interval === "1h" ? "hour" : "day";
 
   return (
     <Page>
       <PageHeader
         title="Usage"
-        actions={<Segmented label="Span" value={span} onValueChange={(next) => set({ span: next === "24h" ? null : next })} options={(Object.keys(spans) as Span[]).map((value) => ({ value, label: spans[value].label }))} />}
+        actions={
+          <Segmented
+            label="Span"
+            value={span}
+            onValueChange={(next) => set({ span: next === "24h" ? null : next })}
+            options={(Object.keys(spans) as Span[]).map((value) => ({ value, label: spans[value].label }))}
+          />
+        }
       >
         Everything your keys asked for, whether it was answered or refused.
       </PageHeader>
@@ -74,10 +82,19 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
           <Stat label="Requests" value={formatFigure(total.requests)} note={`${formatNumber(total.accepted)} accepted`} />
           <Stat label="Refused" {...share(total.refused, total.requests)} note={count(total.refused, "request")} />
           <Stat label="Errors" {...share(total.errors, total.requests)} note={count(total.errors, "request")} />
-          <Stat label="Latency, p95" {...figure(p95?.typical)} note={p95 ? `a typical ${interval === "1h" ? "hour" : "day"}; the slowest ${formatDuration(p95.slowest)}` : "no answer to measure"} />
+          <Stat
+            label="Latency, p95"
+            {...figure(p95?.typical)}
+            note={p95 ? `slowest ${bucket} ${formatDuration(p95.slowest)}` : "no answer to measure"}
+          />
         </Stats>
-        <Card title={interval === "1h" ? "Requests per hour" : "Requests per day"} description={interval === "1d" ? "Days of UTC" : undefined}>
-          <OutcomeChart points={points} interval={interval} unfinishedFrom={points.at(-1)?.start} summary={`${formatNumber(total.requests)} requests in ${words}: ${formatNumber(total.accepted)} accepted, ${formatNumber(total.refused)} refused, ${formatNumber(total.errors)} errors`} />
+        <Card title={`Requests per ${bucket}`} description={interval === "1d" ? "Days of UTC" : undefined}>
+          <OutcomeChart
+            points={points}
+            interval={interval}
+            unfinishedFrom={points.at(-1)?.start}
+            summary={`${formatNumber(total.requests)} requests in ${words}: ${formatNumber(total.accepted)} accepted, ${formatNumber(total.refused)} refused, ${formatNumber(total.errors)} errors`}
+          />
         </Card>
         {total.requests === 0 ? (
           <EmptyState
@@ -86,7 +103,9 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
             title={`No request in ${words}`}
             action={
               <Button variant="primary" asChild>
-                <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>{keys.length === 0 ? "Generate key" : "Choose a key"}</Link>
+                <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>
+                  {keys.length === 0 ? "Generate key" : "Choose a key"}
+                </Link>
               </Button>
             }
           >
@@ -97,23 +116,50 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
             <TopKeys org={org} span={span} points={byKey.data.data} buckets={points} total={total.requests} keys={keys} />
             <div className="grid min-w-0 gap-4">
               <Card title="Why refused" action={<span className="text-sm text-fg-3 tabular-nums">{formatNumber(total.refused)}</span>}>
-                {refusals.length === 0 ? <p className="text-fg-2">Nothing was refused.</p> : <RankedBars label="Why refused" kind="refused" rows={refusals.map(({ id, value }) => ({ id, value, name: refusalWord(id) }))} />}
+                {refusals.length === 0 ? (
+                  <p className="text-fg-2">Nothing was refused.</p>
+                ) : (
+                  <RankedBars
+                    label="Why refused"
+                    kind="refused"
+                    rows={refusals.map(({ id, value }) => ({ id, value, name: refusalWord(id) }))}
+                  />
+                )}
               </Card>
               <Card title="Routes" action={<span className="text-sm text-fg-3 tabular-nums">{routes.length}</span>}>
-                <RankedBars label="Requests by route" kind="accepted" rows={withRest(routes).map(({ id, value }) => ({ id, value, name: id.startsWith("/") ? <span className="mono" title={id} translate="no">{id}</span> : id }))} />
+                <RankedBars
+                  label="Requests by route"
+                  kind="accepted"
+                  rows={withRest(routes).map(({ id, value }) => ({
+                    id,
+                    value,
+                    name: id.startsWith("/") ? (
+                      <span className="mono" title={id} translate="no">
+                        {id}
+                      </span>
+                    ) : (
+                      id
+                    ),
+                  }))}
+                />
               </Card>
             </div>
           </div>
         )}
       </div>
       <p className="mt-6 text-sm text-fg-3">
-        Times are yours, <ZoneName />. {interval === "1d" && "A day begins at midnight UTC. "}Counted within a second of the answer.
+        Times are yours, <ZoneName />. {interval === "1d" && "A day begins at midnight UTC. "}Latency is the p95 of a {bucket}, weighted by
+        its requests.
       </p>
     </Page>
   );
 }
 
-type TopKeysProps = Pick<UsageViewProps, "org" | "span" | "keys"> & { points: readonly UsagePoint[]; buckets: readonly UsagePoint[]; total: number };
+type TopKeysProps = Pick<UsageViewProps, "org" | "span" | "keys"> & {
+  points: readonly UsagePoint[];
+  buckets: readonly UsagePoint[];
+  total: number;
+};
 
 function TopKeys({ org, span, points, buckets, total, keys }: TopKeysProps) {
   const rows = ranked(points, "key_id", "requests").slice(0, TOP);
@@ -127,7 +173,17 @@ function TopKeys({ org, span, points, buckets, total, keys }: TopKeysProps) {
         </Link>
       }
     >
-      <Table label="Top keys" flush columns={[{}, ...(daily ? [{ width: "124px", className: "max-lg:hidden" }] : []), { width: "104px" }, { width: "80px" }, { width: "96px" }]}>
+      <Table
+        label="Top keys"
+        flush
+        columns={[
+          {},
+          ...(daily ? [{ width: "124px", className: "max-lg:hidden" }] : []),
+          { width: "104px" },
+          { width: "80px" },
+          { width: "96px" },
+        ]}
+      >
         <THead>
           <Th>Key</Th>
           {daily && <Th className="max-lg:hidden">4 weeks</Th>}
@@ -141,11 +197,27 @@ function TopKeys({ org, span, points, buckets, total, keys }: TopKeysProps) {
             return (
               <Tr key={id} className="max-md:px-0!">
                 <Td phone="lead">
-                  <TwoLines href={`/orgs/${org}/keys/${id}`} lead={<KeyFace prefix={key?.prefix} />} name={key?.name ?? id} title={key?.name ?? id} second={<span className="mono" translate="no">{key?.prefix ?? "—"}</span>} />
+                  <TwoLines
+                    href={`/orgs/${org}/keys/${id}`}
+                    lead={<KeyFace prefix={key?.prefix} />}
+                    name={key?.name ?? id}
+                    title={key?.name ?? id}
+                    second={
+                      <span className="mono" translate="no">
+                        {key?.prefix ?? "—"}
+                      </span>
+                    }
+                  />
                 </Td>
                 {daily && (
                   <Td phone="hidden" className="max-lg:hidden">
-                    <Sparkline label="Calls per day" points={buckets.map((bucket) => points.find((point) => point.key_id === id && point.start === bucket.start) ?? { accepted: 0, refused: 0 })} />
+                    <Sparkline
+                      label="Calls per day"
+                      points={buckets.map(
+                        (bucket) =>
+                          points.find((point) => point.key_id === id && point.start === bucket.start) ?? { accepted: 0, refused: 0 },
+                      )}
+                    />
                   </Td>
                 )}
                 <Td phone="menu" numeric>
@@ -182,7 +254,11 @@ function sum(points: readonly UsagePoint[]): Total {
   return total;
 }
 
-function ranked(points: readonly UsagePoint[], by: "key_id" | "route" | "outcome", field: "requests" | "refused"): { id: string; value: number; refused: number }[] {
+function ranked(
+  points: readonly UsagePoint[],
+  by: "key_id" | "route" | "outcome",
+  field: "requests" | "refused",
+): { id: string; value: number; refused: number }[] {
   const groups = new Map<string, UsagePoint[]>();
   for (const point of points) groups.set(point[by] ?? "", [...(groups.get(point[by] ?? "") ?? []), point]);
   return [...groups]
@@ -202,10 +278,15 @@ function withRest(rows: readonly { id: string; value: number }[]): { id: string;
 
 // Percentiles of buckets cannot be added up: said is what a bucket usually had, weighted by its requests, and the worst.
 function typicalLatency(points: readonly UsagePoint[]): { typical: number; slowest: number } | null {
-  const measured = points.flatMap((point) => (point.latency_ms.p95 === null ? [] : [{ p95: point.latency_ms.p95, requests: point.requests }]));
+  const measured = points.flatMap((point) =>
+    point.latency_ms.p95 === null ? [] : [{ p95: point.latency_ms.p95, requests: point.requests }],
+  );
   const requests = measured.reduce((total, bucket) => total + bucket.requests, 0);
   if (requests === 0) return null;
-  return { typical: measured.reduce((total, bucket) => total + bucket.p95 * bucket.requests, 0) / requests, slowest: Math.max(...measured.map((bucket) => bucket.p95)) };
+  return {
+    typical: measured.reduce((total, bucket) => total + bucket.p95 * bucket.requests, 0) / requests,
+    slowest: Math.max(...measured.map((bucket) => bucket.p95)),
+  };
 }
 
 /** "2.4 %" as a figure and its unit. */

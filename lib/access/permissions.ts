@@ -70,7 +70,7 @@ const table = {
 } as const satisfies Record<string, Grant>;
 
 export type Permission = keyof typeof table;
-export const permissions = Object.keys(table) as Permission[];
+
 
 declare const proven: unique symbol;
 
@@ -102,13 +102,20 @@ export function authorize<P extends Permission>(actor: Actor, permission: P): Ca
   if (actor.type === "key") throw needsAccess(permission);
   const holders = roles.filter((role) => reachOf({ type: "user", role }, permission) !== null);
   if (holders.length === 0) throw new AppError("forbidden", "This call takes a key, not a session.", { details: { permission } });
-  throw new AppError("forbidden", `Your role, ${actor.role ?? "none"}, does not allow this. It takes ${holders.join(" or ")}.`, { details: { permission } });
+  throw new AppError("forbidden", `Your role, ${actor.role ?? "none"}, does not allow this. It takes ${holders.join(" or ")}.`, {
+    details: { permission },
+  });
 }
 
 /** Who may ask at all: what an endpoint's description says of its callers. */
 export function callersOf(permission: Permission): { session: boolean; key: boolean; operator: boolean; anonymous: boolean } {
   const grant: Grant = table[permission];
-  return { session: grant.people !== undefined || grant.signedIn !== undefined, key: grant.keys !== undefined, operator: grant.operator !== undefined, anonymous: grant.anonymous !== undefined };
+  return {
+    session: grant.people !== undefined || grant.signedIn !== undefined,
+    key: grant.keys !== undefined,
+    operator: grant.operator !== undefined,
+    anonymous: grant.anonymous !== undefined,
+  };
 }
 
 /** Whether the permission is about one organization, so that a session must say which. */
@@ -120,7 +127,9 @@ export function isOrgPermission(permission: Permission): boolean {
 export function needsAccess(permission: Permission): AppError {
   const needed = accesses.filter((access) => reachOf({ type: "key", role: access }, permission) !== null);
   const words = needed.length === 0 ? "a signed-in person" : `access ${needed.join(" or ")}`;
-  return new AppError("insufficient_scope", `This key's access is too small: the call needs ${words}.`, { details: { access: needed.join(" or ") || "session" } });
+  return new AppError("insufficient_scope", `This key's access is too small: the call needs ${words}.`, {
+    details: { access: needed.join(" or ") || "session" },
+  });
 }
 
 /** Whether access `a` holds everything access `b` does: read and write side by side, below full, below admin. */

@@ -27,7 +27,8 @@ export async function listAudit(actor: Can<"audit.read">, query: AuditFilter): P
   const and: Prisma.AuditEventWhereInput[] = [await visible(actor)];
   if (from !== null) and.push({ createdAt: { gte: from } });
   if (to !== null) and.push({ createdAt: { lt: to } });
-  if (query.event_type !== undefined) and.push(query.event_type.includes(".") ? { action: query.event_type } : { eventType: query.event_type });
+  if (query.event_type !== undefined)
+    and.push(query.event_type.includes(".") ? { action: query.event_type } : { eventType: query.event_type });
   if (query.api_key !== undefined) {
     const ids = await keyIds(actor.orgId, query.api_key);
     and.push({ OR: [{ targetId: { in: ids } }, { actorId: { in: ids } }] });

@@ -31,8 +31,48 @@ export interface ChainedFields {
 
 /** SHA-256, hex, of the previous hash and the row as JSON with sorted keys (jsonb keeps no order of its own). */
 export function hashOf(row: ChainedFields, previousHash: string): string {
-  const { id, chain, sequence, action, eventType, actorType, actorId, actorName, actorRole, targetType, targetId, targetName, before, after, ip, country, userAgent, requestId, createdAt } = row;
-  const fields = { id, chain, sequence, action, eventType, actorType, actorId, actorName, actorRole, targetType, targetId, targetName, before: before ?? null, after: after ?? null, ip, country, userAgent, requestId, createdAt: createdAt.toISOString() };
+  const {
+    id,
+    chain,
+    sequence,
+    action,
+    eventType,
+    actorType,
+    actorId,
+    actorName,
+    actorRole,
+    targetType,
+    targetId,
+    targetName,
+    before,
+    after,
+    ip,
+    country,
+    userAgent,
+    requestId,
+    createdAt,
+  } = row;
+  const fields = {
+    id,
+    chain,
+    sequence,
+    action,
+    eventType,
+    actorType,
+    actorId,
+    actorName,
+    actorRole,
+    targetType,
+    targetId,
+    targetName,
+    before: before ?? null,
+    after: after ?? null,
+    ip,
+    country,
+    userAgent,
+    requestId,
+    createdAt: createdAt.toISOString(),
+  };
   return createHash("sha256").update(previousHash).update(canonical(fields)).digest("hex");
 }
 
@@ -56,10 +96,14 @@ export interface ChainState {
 export const emptyChain: ChainState = { sequence: 0, hash: GENESIS };
 
 /** Continues from `state` over rows in order of sequence; the first row that does not follow is named, with why. */
-export function follow(state: ChainState, rows: Iterable<ChainedFields & { previousHash: string; hash: string }>): { ok: true; state: ChainState } | { ok: false; sequence: number; why: string } {
+export function follow(
+  state: ChainState,
+  rows: Iterable<ChainedFields & { previousHash: string; hash: string }>,
+): { ok: true; state: ChainState } | { ok: false; sequence: number; why: string } {
   let { sequence, hash } = state;
   for (const row of rows) {
-    if (row.sequence !== sequence + 1) return { ok: false, sequence: sequence + 1, why: `event ${sequence + 1} is missing; the next one is ${row.sequence}` };
+    if (row.sequence !== sequence + 1)
+      return { ok: false, sequence: sequence + 1, why: `event ${sequence + 1} is missing; the next one is ${row.sequence}` };
     if (row.previousHash !== hash) return { ok: false, sequence: row.sequence, why: "it does not follow the event before it" };
     if (hashOf(row, hash) !== row.hash) return { ok: false, sequence: row.sequence, why: "its fields were changed after it was written" };
     sequence = row.sequence;

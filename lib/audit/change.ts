@@ -5,7 +5,7 @@ import { GENESIS, hashOf } from "@/lib/audit/chain";
 import { now } from "@/lib/clock";
 import { Prisma, type Tx, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
-import { log, describe } from "@/lib/log";
+import { describe, log } from "@/lib/log";
 
 /**
  * The one road to a write. A change and its events are one transaction: both are there or neither is.
@@ -60,36 +60,40 @@ async function append(tx: Tx, actor: Actor, events: Event[]): Promise<void> {
   // One order for all, so that two changes over the same chains cannot wait for each other.
   for (const chain of [...new Set(events.map(chainOf))].sort()) {
     await tx.$executeRaw`insert into "AuditHead" ("chain", "sequence", "hash") values (${chain}, 0, ${GENESIS}) on conflict do nothing`;
-    const [head] = await tx.$queryRaw<{ sequence: number; hash: string }[]>`select "sequence", "hash" from "AuditHead" where "chain" = ${chain} for update`;
+    const [head] = await tx.$queryRaw<
+      { sequence: number; hash: string }[]
+    >`select "sequence", "hash" from "AuditHead" where "chain" = ${chain} for update`;
     let { sequence, hash } = head as { sequence: number; hash: string };
     const createdAt = new Date(now());
-    const rows = events.filter((event) => chainOf(event) === chain).map((event) => {
-      sequence += 1;
-      const fields = {
-        id: newId("aud", createdAt.getTime()),
-        chain,
-        sequence,
-        action: event.action,
-        eventType: actions[event.action].type,
-        actorType: actor.type,
-        actorId: actor.id,
-        actorName: actor.name,
-        actorRole: actor.role,
-        targetType: event.target.type,
-        targetId: event.target.id,
-        targetName: event.target.name,
-        before: event.before ?? null,
-        after: event.after ?? null,
-        ip: actor.request.ip,
-        country: actor.request.country,
-        userAgent: actor.request.userAgent,
-        requestId: actor.request.id,
-        createdAt,
-      };
-      const previousHash = hash;
-      hash = hashOf(fields, previousHash);
-      return { ...fields, before: json(event.before), after: json(event.after), previousHash, hash };
-    });
+    const rows = events
+      .filter((event) => chainOf(event) === chain)
+      .map((event) => {
+        sequence += 1;
+        const fields = {
+          id: newId("aud", createdAt.getTime()),
+          chain,
+          sequence,
+          action: event.action,
+          eventType: actions[event.action].type,
+          actorType: actor.type,
+          actorId: actor.id,
+          actorName: actor.name,
+          actorRole: actor.role,
+          targetType: event.target.type,
+          targetId: event.target.id,
+          targetName: event.target.name,
+          before: event.before ?? null,
+          after: event.after ?? null,
+          ip: actor.request.ip,
+          country: actor.request.country,
+          userAgent: actor.request.userAgent,
+          requestId: actor.request.id,
+          createdAt,
+        };
+        const previousHash = hash;
+        hash = hashOf(fields, previousHash);
+        return { ...fields, before: json(event.before), after: json(event.after), previousHash, hash };
+      });
     await tx.auditEvent.createMany({ data: rows });
     await tx.auditHead.update({ where: { chain }, data: { sequence, hash } });
   }

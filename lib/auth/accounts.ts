@@ -12,9 +12,9 @@ import { env } from "@/lib/env";
 import { AppError, notFound } from "@/lib/errors";
 import { isId, newId } from "@/lib/ids";
 import { addressGroup } from "@/lib/keys/addresses";
-import { describe, log } from "@/lib/log";
 import { limitStore } from "@/lib/limits/store";
 import { type Limit, secondsUntil } from "@/lib/limits/window";
+import { describe, log } from "@/lib/log";
 import { sendMail } from "@/lib/mail";
 import { hashToken, insertOrg } from "@/lib/orgs/orgs";
 import type { List } from "@/lib/schema";
@@ -31,14 +31,19 @@ export async function signUp(actor: Can<"accounts.create">, input: SignUp): Prom
     await tx.user.create({ data: { ...user, passwordHash } });
     const { org, event } = await insertOrg(tx, { name: input.organization, planId: "free" });
     await tx.member.create({ data: { orgId: org.id, userId: user.id, role: "owner" } });
-    return { result: org, events: [event, { action: "user.create", target: { type: "user", id: user.id, name: user.name }, after: user, chain: org.id }] };
+    return {
+      result: org,
+      events: [event, { action: "user.create", target: { type: "user", id: user.id, name: user.name }, after: user, chain: org.id }],
+    };
   }).catch(emailTaken);
   return { ticket: await issueToken("ticket", user.id), organization: org.slug };
 }
 
 function emailTaken(error: unknown): never {
   if (error instanceof Error && (error as { code?: unknown }).code === "P2002") {
-    throw new AppError("conflict", "This e-mail has an account. Sign in instead, or set a new password.", { details: { email: "has an account" } });
+    throw new AppError("conflict", "This e-mail has an account. Sign in instead, or set a new password.", {
+      details: { email: "has an account" },
+    });
   }
   throw error;
 }
@@ -46,7 +51,12 @@ function emailTaken(error: unknown): never {
 /** "maya.lindqvist@…" → "Maya Lindqvist": a first guess that the person can change. */
 function nameFrom(email: string): string {
   const words = (email.split("@")[0] ?? "").split(/[._+-]+/).filter((word) => /\p{L}/u.test(word));
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(" ").slice(0, 80) || email;
+  return (
+    words
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join(" ")
+      .slice(0, 80) || email
+  );
 }
 
 const WINDOW = 900;
@@ -61,18 +71,39 @@ export async function signIn(actor: Can<"sessions.create">, input: SignIn): Prom
   const taken = await limitStore().take(limits, at);
   if (!taken.allowed) {
     const wait = Math.max(...taken.states.filter((s) => s.remaining === 0).map((s) => secondsUntil(s.resetAt, at)));
-    throw new AppError("rate_limit_exceeded", `Too many tries. Wait ${Math.ceil(wait / 60)} minutes, or set a new password.`, { retryAfterSeconds: wait });
+    throw new AppError("rate_limit_exceeded", `Too many tries. Wait ${Math.ceil(wait / 60)} minutes, or set a new password.`, {
+      retryAfterSeconds: wait,
+    });
   }
-  const user = await db.user.findUnique({ where: { email: input.email }, select: { id: true, name: true, passwordHash: true, disabledAt: true, members: { select: { orgId: true, org: { select: { slug: true, createdAt: true } } } } } });
+  const user = await db.user.findUnique({
+    where: { email: input.email },
+    select: {
+      id: true,
+      name: true,
+      passwordHash: true,
+      disabledAt: true,
+      members: { select: { orgId: true, org: { select: { slug: true, createdAt: true } } } },
+    },
+  });
   const right = await passwordMatches(user?.passwordHash ?? null, input.password);
   const chains = user === null || user.members.length === 0 ? [DEPLOYMENT] : user.members.map((m) => m.orgId);
   if (!right || user === null || user.disabledAt !== null) {
-    await record(actor, ...eventsFor(chains, { action: "session.refuse", target: { type: "user", id: user?.id ?? null, name: input.email } }));
+    await record(
+      actor,
+      ...eventsFor(chains, { action: "session.refuse", target: { type: "user", id: user?.id ?? null, name: input.email } }),
+    );
     const left = taken.states[0]?.remaining ?? 0;
-    throw new AppError("unauthorized", `E-mail and password don’t match.${left <= 5 ? ` ${left} ${left === 1 ? "try" : "tries"} left before a pause.` : ""}`, { details: { password: "does not match" } });
+    throw new AppError(
+      "unauthorized",
+      `E-mail and password don’t match.${left <= 5 ? ` ${left} ${left === 1 ? "try" : "tries"} left before a pause.` : ""}`,
+      { details: { password: "does not match" } },
+    );
   }
   await limitStore().give(limits, at);
-  await record({ ...actor, type: "user", id: user.id, name: user.name }, ...eventsFor(chains, { action: "session.create", target: { type: "user", id: user.id, name: user.name } }));
+  await record(
+    { ...actor, type: "user", id: user.id, name: user.name },
+    ...eventsFor(chains, { action: "session.create", target: { type: "user", id: user.id, name: user.name } }),
+  );
   const first = user.members.toSorted((a, b) => a.org.createdAt.getTime() - b.org.createdAt.getTime())[0];
   return { ticket: await issueToken("ticket", user.id), organization: first?.org.slug ?? null };
 }
@@ -92,7 +123,11 @@ async function mailReset(email: string): Promise<void> {
     const user = await db.user.findUnique({ where: { email }, select: { id: true, disabledAt: true } });
     if (user === null || user.disabledAt !== null) return;
     const token = await issueToken("reset", user.id);
-    await sendMail({ to: email, subject: "Set a new password", text: `Somebody, probably you, asked for a new password.\n\nSet it here, within 30 minutes:\n${env().publicUrl}/reset/${token}\n\nIf it was not you, ignore this: nothing changes.` });
+    await sendMail({
+      to: email,
+      subject: "Set a new password",
+      text: `Somebody, probably you, asked for a new password.\n\nSet it here, within 30 minutes:\n${env().publicUrl}/reset/${token}\n\nIf it was not you, ignore this: nothing changes.`,
+    });
   } catch (error) {
     log("error", "a password link could not be made", describe(error));
   }
@@ -103,12 +138,18 @@ export async function resetPassword(actor: Can<"sessions.create">, input: ResetP
   const passwordHash = await hashPassword(input.password);
   const userId = await useToken("reset", input.token);
   if (userId === null) throw new AppError("not_found", "This link was used already or is older than 30 minutes. Ask for a new one.");
-  const user = await db.user.findUniqueOrThrow({ where: { id: userId }, select: { id: true, name: true, members: { select: { orgId: true, org: { select: { slug: true } } } } } });
+  const user = await db.user.findUniqueOrThrow({
+    where: { id: userId },
+    select: { id: true, name: true, members: { select: { orgId: true, org: { select: { slug: true } } } } },
+  });
   await change({ ...actor, type: "user", id: user.id, name: user.name }, async (tx) => {
     await tx.user.update({ where: { id: user.id }, data: { passwordHash } });
     await tx.session.updateMany({ where: { userId, endedAt: null }, data: { endedAt: new Date(now()) } });
     const chains = user.members.length === 0 ? [DEPLOYMENT] : user.members.map((m) => m.orgId);
-    return { result: null, events: eventsFor(chains, { action: "password.reset", target: { type: "user", id: user.id, name: user.name } }) };
+    return {
+      result: null,
+      events: eventsFor(chains, { action: "password.reset", target: { type: "user", id: user.id, name: user.name } }),
+    };
   });
   return { ticket: await issueToken("ticket", user.id), organization: user.members[0]?.org.slug ?? null };
 }
@@ -123,7 +164,10 @@ export interface InviteOffer {
 
 /** What a link offers, or null when it is unknown, used or too old. */
 export async function inviteOffer(token: string): Promise<InviteOffer | null> {
-  const invite = await db.invite.findUnique({ where: { hash: hashToken(token) }, include: { org: { select: { name: true, slug: true } } } });
+  const invite = await db.invite.findUnique({
+    where: { hash: hashToken(token) },
+    include: { org: { select: { name: true, slug: true } } },
+  });
   if (invite === null || invite.acceptedAt !== null || invite.expiresAt.getTime() <= now()) return null;
   const account = await db.user.findUnique({ where: { email: invite.email }, select: { id: true } });
   return { email: invite.email, role: invite.role as Role, organization: invite.org, hasAccount: account !== null };
@@ -134,11 +178,21 @@ export async function acceptInvite(actor: Can<"sessions.create">, input: AcceptI
   const hash = hashToken(input.token);
   const invite = await db.invite.findUnique({ where: { hash }, include: { org: { select: { id: true, slug: true, name: true } } } });
   if (invite === null) throw notFound();
-  const known = await db.user.findUnique({ where: { email: invite.email }, select: { id: true, name: true, passwordHash: true, disabledAt: true } });
+  const known = await db.user.findUnique({
+    where: { email: invite.email },
+    select: { id: true, name: true, passwordHash: true, disabledAt: true },
+  });
   const signedInAsInvited = actor.type === "user" && known !== null && actor.id === known.id;
-  if (!signedInAsInvited && input.password === undefined) throw new AppError("invalid_request", "password: is needed", { details: { password: "is needed" } });
-  if (known !== null && !signedInAsInvited && (known.disabledAt !== null || !(await passwordMatches(known.passwordHash, input.password ?? "")))) {
-    throw new AppError("unauthorized", "This e-mail has an account, and the password is not its own.", { details: { password: "does not match" } });
+  if (!signedInAsInvited && input.password === undefined)
+    throw new AppError("invalid_request", "password: is needed", { details: { password: "is needed" } });
+  if (
+    known !== null &&
+    !signedInAsInvited &&
+    (known.disabledAt !== null || !(await passwordMatches(known.passwordHash, input.password ?? "")))
+  ) {
+    throw new AppError("unauthorized", "This e-mail has an account, and the password is not its own.", {
+      details: { password: "does not match" },
+    });
   }
   const passwordHash = known === null ? await hashPassword(input.password ?? "") : null;
   const person = known ?? { id: newId("usr"), name: input.name ?? nameFrom(invite.email) };
@@ -149,15 +203,34 @@ export async function acceptInvite(actor: Can<"sessions.create">, input: AcceptI
     if (used.count === 0) throw new AppError("not_found", "This link was used already or is too old. Ask for a new one.");
     if (known === null) await tx.user.create({ data: { id: person.id, name: person.name, email: invite.email, passwordHash } });
     await tx.member.createMany({ data: [{ orgId: invite.orgId, userId: person.id, role: invite.role }], skipDuplicates: true });
-    return { result: null, events: [{ action: "member.add", target: { type: "user", id: person.id, name: person.name }, after: { user_id: person.id, email: invite.email, role: invite.role } }] };
+    return {
+      result: null,
+      events: [
+        {
+          action: "member.add",
+          target: { type: "user", id: person.id, name: person.name },
+          after: { user_id: person.id, email: invite.email, role: invite.role },
+        },
+      ],
+    };
   }).catch(emailTaken);
   return { ticket: await issueToken("ticket", person.id), organization: invite.org.slug };
 }
 
 /** The person's live sessions, this one first. */
 export async function listSessions(actor: Can<"account.manage">, currentId: string | null): Promise<List<SessionRow>> {
-  const rows = await db.session.findMany({ where: { userId: actor.id ?? "", endedAt: null, expiresAt: { gt: new Date(now()) } }, orderBy: { lastSeenAt: "desc" } });
-  const data = rows.map((row) => ({ id: row.id, created_at: row.createdAt.toISOString(), last_seen_at: row.lastSeenAt.toISOString(), ip: row.ip, user_agent: row.userAgent, is_current: row.id === currentId }));
+  const rows = await db.session.findMany({
+    where: { userId: actor.id ?? "", endedAt: null, expiresAt: { gt: new Date(now()) } },
+    orderBy: { lastSeenAt: "desc" },
+  });
+  const data = rows.map((row) => ({
+    id: row.id,
+    created_at: row.createdAt.toISOString(),
+    last_seen_at: row.lastSeenAt.toISOString(),
+    ip: row.ip,
+    user_agent: row.userAgent,
+    is_current: row.id === currentId,
+  }));
   return { data: data.toSorted((a, b) => Number(b.is_current) - Number(a.is_current)), has_more: false, next_cursor: null };
 }
 
@@ -169,4 +242,3 @@ export async function endSession(actor: Can<"account.manage">, id: string): Prom
   await record(actor, { action: "session.end", target: { type: "user", id: actor.id, name: actor.name } });
   return {};
 }
-

@@ -17,7 +17,16 @@ export function operatorActor(request: Origin): Actor {
 }
 
 export function keyActor(key: KeySnapshot, request: Origin): Actor {
-  return { type: "key", id: key.keyId, name: key.name, role: key.access, orgId: key.orgId, groupId: key.groupId, environment: key.environment, request };
+  return {
+    type: "key",
+    id: key.keyId,
+    name: key.name,
+    role: key.access,
+    orgId: key.orgId,
+    groupId: key.groupId,
+    environment: key.environment,
+    request,
+  };
 }
 
 /** A signed-in person outside any organization. */
@@ -28,7 +37,10 @@ export function personActor(user: Session["user"], request: Origin): Actor {
 /** A signed-in person in the organization called by id (also `cli_…`) or slug. Throws not_found for one they are not a member of. */
 export async function memberActor(user: Session["user"], org: string, request: Origin): Promise<Actor> {
   const id = orgIdFrom(org);
-  const member = await db.member.findFirst({ where: { userId: user.id, OR: [{ orgId: id }, { org: { slug: org } }] }, select: { orgId: true, role: true } });
+  const member = await db.member.findFirst({
+    where: { userId: user.id, OR: [{ orgId: id }, { org: { slug: org } }] },
+    select: { orgId: true, role: true },
+  });
   if (member === null) throw notFound();
   return { ...personActor(user, request), orgId: member.orgId, role: member.role as Role };
 }

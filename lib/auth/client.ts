@@ -7,8 +7,10 @@ import type { List } from "@/lib/schema";
 
 export const signIn = (input: SignIn) => api<Ticket>("POST", "/v1/sign-in", { body: input, signedOut: true }).then(enter);
 export const signUp = (input: SignUp) => api<Ticket>("POST", "/v1/sign-up", { body: input, signedOut: true }).then(enter);
-export const resetPassword = (input: ResetPassword) => api<Ticket>("POST", "/v1/password/reset", { body: input, signedOut: true }).then(enter);
-export const acceptInvite = (input: AcceptInvite) => api<Ticket>("POST", "/v1/invites/accept", { body: input, signedOut: true }).then(enter);
+export const resetPassword = (input: ResetPassword) =>
+  api<Ticket>("POST", "/v1/password/reset", { body: input, signedOut: true }).then(enter);
+export const acceptInvite = (input: AcceptInvite) =>
+  api<Ticket>("POST", "/v1/invites/accept", { body: input, signedOut: true }).then(enter);
 export const forgotPassword = (email: string) => api<object>("POST", "/v1/password/forgot", { body: { email }, signedOut: true });
 
 /** Gives back where to go: the organization's page, or the list of organizations. */
@@ -35,10 +37,19 @@ async function authPost(path: string, fields: Record<string, string>): Promise<v
     const answer = (await response.json().catch(() => null)) as { url?: string } | null;
     const refused = answer?.url === undefined || /[?&](csrf|error)=/.test(answer.url);
     if (response.ok && !refused) return;
-    if (attempt === 2) throw new ApiError(response.status, "internal_error", "The session could not be opened. Reload the page and try again.", {}, response.headers.get("x-request-id"), null);
+    if (attempt === 2)
+      throw new ApiError(
+        response.status,
+        "internal_error",
+        "The session could not be opened. Reload the page and try again.",
+        {},
+        response.headers.get("x-request-id"),
+        null,
+      );
   }
 }
 
-export const sessionsQuery = () => queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => api<List<SessionRow>>("GET", "/v1/sessions", { signal }) });
+export const sessionsQuery = () =>
+  queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => api<List<SessionRow>>("GET", "/v1/sessions", { signal }) });
 
 export const endSession = (id: string) => api<object>("DELETE", `/v1/sessions/${id}`);

@@ -4,9 +4,9 @@ import { notFound, redirect } from "next/navigation";
 import { cache } from "react";
 import type { Actor } from "@/lib/access/permissions";
 import { memberActor, personActor } from "@/lib/auth/actor";
+import { type Front, frontOf } from "@/lib/auth/front";
 import { type Session, sessionFrom } from "@/lib/auth/session";
 import { isAppError } from "@/lib/errors";
-import { type Front, frontOf } from "@/lib/http/front";
 
 /** Where pages meet the domain: the request's session becomes an actor. The only file of lib/auth that knows Next. */
 

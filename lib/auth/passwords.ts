@@ -13,7 +13,8 @@ const gate = () => once("passwords", () => ({ running: 0, waiting: [] as (() => 
 async function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const g = gate();
   if (g.running >= AT_ONCE) {
-    if (g.waiting.length >= QUEUE) throw new AppError("unavailable", "Too many people are signing in at this moment. Try again.", { retryAfterSeconds: 5 });
+    if (g.waiting.length >= QUEUE)
+      throw new AppError("unavailable", "Too many people are signing in at this moment. Try again.", { retryAfterSeconds: 5 });
     await new Promise<void>((go) => g.waiting.push(go)); // the place of the one that finished passes on
   } else g.running += 1;
   try {

@@ -2,7 +2,18 @@ import { z } from "zod";
 import { Email } from "@/lib/orgs/schema";
 import { PlainText } from "@/lib/schema";
 
-const COMMON = new Set(["password12", "password123", "1234567890", "qwertyuiop", "letmein123", "administrator", "iloveyou123", "welcome123", "changeme123", "passw0rd123"]);
+const COMMON = new Set([
+  "password12",
+  "password123",
+  "1234567890",
+  "qwertyuiop",
+  "letmein123",
+  "administrator",
+  "iloveyou123",
+  "welcome123",
+  "changeme123",
+  "passw0rd123",
+]);
 
 /** At least 10 characters, nothing else demanded; what anybody would guess first is refused. */
 export const Password = z
@@ -24,9 +35,20 @@ export const ForgotPassword = z.strictObject({ email: Email });
 export type ForgotPassword = z.output<typeof ForgotPassword>;
 export const ResetPassword = z.strictObject({ token: z.string().min(1).max(200), password: Password });
 export type ResetPassword = z.output<typeof ResetPassword>;
-export const AcceptInvite = z.strictObject({ token: z.string().min(1).max(200), name: PlainText(80).optional(), password: Password.optional() });
+export const AcceptInvite = z.strictObject({
+  token: z.string().min(1).max(200),
+  name: PlainText(80).optional(),
+  password: Password.optional(),
+});
 export type AcceptInvite = z.output<typeof AcceptInvite>;
 
-export const SessionRow = z.object({ id: z.string(), created_at: z.string(), last_seen_at: z.string(), ip: z.string().nullable(), user_agent: z.string().nullable(), is_current: z.boolean() });
+export const SessionRow = z.object({
+  id: z.string(),
+  created_at: z.string(),
+  last_seen_at: z.string(),
+  ip: z.string().nullable(),
+  user_agent: z.string().nullable(),
+  is_current: z.boolean(),
+});
 export type SessionRow = z.output<typeof SessionRow>;
 export const SessionList = z.object({ data: z.array(SessionRow), has_more: z.boolean(), next_cursor: z.string().nullable() });

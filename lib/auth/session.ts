@@ -69,13 +69,16 @@ function authOptions(): NextAuthOptions {
 async function openSession(userId: string): Promise<string> {
   const at = now();
   const id = newId("ses", at);
-  await writer().session.create({ data: { id, userId, createdAt: new Date(at), lastSeenAt: new Date(at), expiresAt: new Date(at + SESSION_DAYS * 86_400_000) } });
+  await writer().session.create({
+    data: { id, userId, createdAt: new Date(at), lastSeenAt: new Date(at), expiresAt: new Date(at + SESSION_DAYS * 86_400_000) },
+  });
   return id;
 }
 
 /** Ends the sessions that match, at once and on every node. */
 export async function endSessions(which: { id: string } | { userId: string; except?: string }): Promise<number> {
-  const where = "id" in which ? { id: which.id } : { userId: which.userId, ...(which.except === undefined ? {} : { id: { not: which.except } }) };
+  const where =
+    "id" in which ? { id: which.id } : { userId: which.userId, ...(which.except === undefined ? {} : { id: { not: which.except } }) };
   const ended = await writer().session.updateMany({ where: { ...where, endedAt: null }, data: { endedAt: new Date(now()) } });
   return ended.count;
 }
@@ -84,16 +87,25 @@ export async function endSessions(which: { id: string } | { userId: string; exce
  * Who the cookie header belongs to, or null. The same for pages and the public API. A signature that does not hold, a session that
  * ended or a person who was disabled are all null; a database that is away throws.
  */
-export async function sessionFrom(cookieHeader: string | null, from?: { ip: string | null; userAgent: string | null }): Promise<Session | null> {
+export async function sessionFrom(
+  cookieHeader: string | null,
+  from?: { ip: string | null; userAgent: string | null },
+): Promise<Session | null> {
   const token = cookieValue(cookieHeader ?? "", sessionCookie());
   if (token === null) return null;
   const claims = await decode({ token, secret: derivedKey("session") }).catch(() => null);
   if (typeof claims?.sid !== "string") return null;
   const at = now();
-  const row = await db.session.findUnique({ where: { id: claims.sid }, include: { user: { select: { id: true, name: true, email: true, disabledAt: true } } } });
+  const row = await db.session.findUnique({
+    where: { id: claims.sid },
+    include: { user: { select: { id: true, name: true, email: true, disabledAt: true } } },
+  });
   if (row === null || row.endedAt !== null || row.expiresAt.getTime() <= at || row.user.disabledAt !== null) return null;
   if (from !== undefined && (at - row.lastSeenAt.getTime() > SEEN_EVERY_MS || row.ip === null)) {
-    await writer().session.updateMany({ where: { id: row.id }, data: { lastSeenAt: new Date(at), ip: from.ip, userAgent: from.userAgent } });
+    await writer().session.updateMany({
+      where: { id: row.id },
+      data: { lastSeenAt: new Date(at), ip: from.ip, userAgent: from.userAgent },
+    });
   }
   return { id: row.id, user: { id: row.user.id, name: row.user.name, email: row.user.email } };
 }

@@ -13,13 +13,19 @@ export async function issueToken(kind: keyof typeof LIFETIME_MS, userId: string)
   const token = randomBytes(32).toString("base64url");
   const at = now();
   await writer().oneTimeToken.deleteMany({ where: { expiresAt: { lt: new Date(at - 86_400_000) } } });
-  await writer().oneTimeToken.create({ data: { hash: hashToken(token), kind, userId, expiresAt: new Date(at + LIFETIME_MS[kind]), createdAt: new Date(at) } });
+  await writer().oneTimeToken.create({
+    data: { hash: hashToken(token), kind, userId, expiresAt: new Date(at + LIFETIME_MS[kind]), createdAt: new Date(at) },
+  });
   return token;
 }
 
 /** The person the token stands for, once; null when it is unknown, used, or too old. */
 export async function useToken(kind: keyof typeof LIFETIME_MS, token: string): Promise<string | null> {
   const at = new Date(now());
-  const used = await writer().oneTimeToken.updateManyAndReturn({ where: { hash: hashToken(token), kind, usedAt: null, expiresAt: { gt: at } }, data: { usedAt: at }, select: { userId: true } });
+  const used = await writer().oneTimeToken.updateManyAndReturn({
+    where: { hash: hashToken(token), kind, usedAt: null, expiresAt: { gt: at } },
+    data: { usedAt: at },
+    select: { userId: true },
+  });
   return used[0]?.userId ?? null;
 }

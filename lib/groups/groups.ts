@@ -20,8 +20,16 @@ function visible(actor: Can<"groups.read">): Prisma.GroupWhereInput {
 export async function listGroups(actor: Can<"groups.read">, query: GroupFilter): Promise<List<Group>> {
   const list = [actor.orgId, "groups"];
   const mark = fromCursor(query.cursor, list);
-  const after: Prisma.GroupWhereInput = mark === null ? {} : { OR: [{ createdAt: { gt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { gt: mark[1] ?? "" } }] };
-  const rows = await db.group.findMany({ where: { AND: [visible(actor), { archivedAt: null }, after] }, include: WITH, orderBy: [{ createdAt: "asc" }, { id: "asc" }], take: query.limit + 1 });
+  const after: Prisma.GroupWhereInput =
+    mark === null
+      ? {}
+      : { OR: [{ createdAt: { gt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { gt: mark[1] ?? "" } }] };
+  const rows = await db.group.findMany({
+    where: { AND: [visible(actor), { archivedAt: null }, after] },
+    include: WITH,
+    orderBy: [{ createdAt: "asc" }, { id: "asc" }],
+    take: query.limit + 1,
+  });
   return page(rows, query.limit, list, toGroup, (row) => [row.createdAt.toISOString(), row.id]);
 }
 
@@ -35,8 +43,11 @@ export async function getGroup(actor: Can<"groups.read">, id: string): Promise<G
 export async function createGroup(actor: Can<"groups.write">, input: CreateGroup): Promise<Group> {
   return change(actor, async (tx) => {
     await tx.$queryRaw`select 1 from "Org" where "id" = ${actor.orgId} for update`; // two of one name at once: one waits, then sees the other
-    const [twin] = await tx.$queryRaw<{ name: string }[]>`select "name" from "Group" where "orgId" = ${actor.orgId} and "archivedAt" is null and lower("name") = lower(${input.name})`;
-    if (twin !== undefined) throw new AppError("conflict", `A group called "${twin.name}" exists already.`, { details: { name: "is taken" } });
+    const [twin] = await tx.$queryRaw<
+      { name: string }[]
+    >`select "name" from "Group" where "orgId" = ${actor.orgId} and "archivedAt" is null and lower("name") = lower(${input.name})`;
+    if (twin !== undefined)
+      throw new AppError("conflict", `A group called "${twin.name}" exists already.`, { details: { name: "is taken" } });
     const { group, event } = await insertGroup(tx, actor.orgId, input);
     return { result: group, events: [event] };
   });
@@ -45,7 +56,10 @@ export async function createGroup(actor: Can<"groups.write">, input: CreateGroup
 /** The write alone, for changes that make a group among other things. */
 export async function insertGroup(tx: Tx, orgId: string, input: CreateGroup): Promise<{ group: Group; event: Event }> {
   const at = new Date(now());
-  const row = await tx.group.create({ data: { id: newId("grp", at.getTime()), orgId, name: input.name, description: input.description ?? "", createdAt: at }, include: WITH });
+  const row = await tx.group.create({
+    data: { id: newId("grp", at.getTime()), orgId, name: input.name, description: input.description ?? "", createdAt: at },
+    include: WITH,
+  });
   const group = toGroup(row);
   return { group, event: { action: "api_group.create", target: { type: "api_group", id: group.id, name: group.name }, after: group } };
 }

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { cors } from "hono/cors";
 import { auditEndpoints } from "@/lib/audit/endpoints";
 import { authEndpoints } from "@/lib/auth/endpoints";
+import type { Front } from "@/lib/auth/front";
 import { sessionCookie } from "@/lib/auth/session";
 import { now } from "@/lib/clock";
 import { ping } from "@/lib/db";
@@ -14,7 +15,6 @@ import { gatewayEndpoints } from "@/lib/gateway/endpoints";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
 import { addressLimit, recognise, type Trace } from "@/lib/http/caller";
-import type { Front } from "@/lib/http/front";
 import { limitHeaders } from "@/lib/http/limits";
 import { describeEndpoint, describeSecurity } from "@/lib/http/openapi";
 import { keyEndpoints } from "@/lib/keys/endpoints";
@@ -31,7 +31,15 @@ import { recordUsage, usageBacklog } from "@/lib/usage/record";
  * Next's route handlers. Each call: who is it, may they, parse, call, respond, record.
  */
 
-export const endpoints: Endpoint[] = [...orgEndpoints, ...groupEndpoints, ...keyEndpoints, ...usageEndpoints, ...auditEndpoints, ...gatewayEndpoints, ...authEndpoints];
+export const endpoints: Endpoint[] = [
+  ...orgEndpoints,
+  ...groupEndpoints,
+  ...keyEndpoints,
+  ...usageEndpoints,
+  ...auditEndpoints,
+  ...gatewayEndpoints,
+  ...authEndpoints,
+];
 
 /** The paths that belong to this application and not to Next. */
 export const API_PATHS = /^\/(v1|api\/access|api\/health)(\/|$)|^\/openapi\.json$/;
@@ -41,7 +49,16 @@ interface Bindings {
   Variables: { trace: Trace };
 }
 
-const EXPOSED = ["X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"];
+const EXPOSED = [
+  "X-Request-Id",
+  "X-RateLimit-Limit",
+  "X-RateLimit-Remaining",
+  "X-RateLimit-Reset",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "WWW-Authenticate",
+];
 
 /** Answers a request of the public API; `front` says where it came from. */
 export function handle(request: Request, front: Front): Response | Promise<Response> {
@@ -55,7 +72,15 @@ function createApp(): OpenAPIHono<Bindings> {
     await next();
     await dress(c);
   });
-  app.use(cors({ origin: "*", allowMethods: ["GET", "POST", "PATCH", "DELETE"], allowHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"], exposeHeaders: EXPOSED, maxAge: 600 }));
+  app.use(
+    cors({
+      origin: "*",
+      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
+      allowHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"],
+      exposeHeaders: EXPOSED,
+      maxAge: 600,
+    }),
+  );
   for (const e of endpoints) {
     app.on(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), (c) => serve(c, e));
     describeEndpoint(app as unknown as OpenAPIHono, e);
@@ -63,18 +88,28 @@ function createApp(): OpenAPIHono<Bindings> {
   describeSecurity(app as unknown as OpenAPIHono, sessionCookie());
   let document: object | null = null;
   app.get("/openapi.json", (c) => {
-    document ??= app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." }, servers: [{ url: env().publicUrl }] });
+    document ??= app.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." },
+      servers: [{ url: env().publicUrl }],
+    });
     return respond(c, 200, document);
   });
   app.get("/api/health/live", (c) => respond(c, 200, { status: "ok" }));
   app.get("/api/health", async (c) => {
     const database = await ping().catch(() => false);
     const usage = usageBacklog();
-    return respond(c, database ? 200 : 503, { status: database ? "ok" : "unavailable", database, usage_waiting: usage.waiting, usage_lost: usage.lost }, database ? {} : { "Retry-After": "2" });
+    return respond(
+      c,
+      database ? 200 : 503,
+      { status: database ? "ok" : "unavailable", database, usage_waiting: usage.waiting, usage_lost: usage.lost },
+      database ? {} : { "Retry-After": "2" },
+    );
   });
   app.notFound((c) => {
     const methods = endpoints.filter((e) => matches(e.path, c.req.path)).map((e) => e.method);
-    const error = methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${c.req.method}.`);
+    const error =
+      methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${c.req.method}.`);
     return fail(c, error, methods.length === 0 ? {} : { Allow: methods.join(", ") });
   });
   app.onError((error, c) => fail(c, error));
@@ -131,7 +166,12 @@ async function dress(c: Context<Bindings>): Promise<void> {
   const { front } = c.env;
   const { trace } = c.var;
   const limits = trace.shown === null ? await limitStore().peek([addressLimit(front.ip)], nowMs) : trace.limits;
-  const headers = { "X-Request-Id": front.id, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", ...limitHeaders(trace.shown ?? (limits[0] as LimitState), limits, nowMs) };
+  const headers = {
+    "X-Request-Id": front.id,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    ...limitHeaders(trace.shown ?? (limits[0] as LimitState), limits, nowMs),
+  };
   for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 }
 
@@ -143,7 +183,13 @@ function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, str
   const error = toAppError(thrown);
   const status = statusOf(error.type);
   const { id } = c.env.front;
-  if (status >= 500) log(error.type === "internal_error" ? "error" : "warn", "request failed", { request_id: id, method: c.req.method, path: c.req.path, ...describe(error.cause ?? error) });
+  if (status >= 500)
+    log(error.type === "internal_error" ? "error" : "warn", "request failed", {
+      request_id: id,
+      method: c.req.method,
+      path: c.req.path,
+      ...describe(error.cause ?? error),
+    });
   return c.json(toErrorBody(error, id, now()), status, {
     ...(error.retryAfterSeconds === null ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
     ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),

@@ -11,7 +11,8 @@ export async function readJson(request: Request, optional: boolean): Promise<unk
   const text = await readText(request);
   if (text === "" && optional) return {};
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type !== "application/json" && !type.endsWith("+json")) throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
+  if (type !== "application/json" && !type.endsWith("+json"))
+    throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -71,11 +72,16 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
   if (parsed.success) return parsed.data;
   const details: Record<string, string> = {};
   for (const issue of parsed.error.issues) {
-    if (issue.code === "unrecognized_keys") for (const key of issue.keys) details[[...issue.path, key].join(".")] = "is not a field of this call";
+    if (issue.code === "unrecognized_keys")
+      for (const key of issue.keys) details[[...issue.path, key].join(".")] = "is not a field of this call";
     else details[issue.path.join(".") || "body"] ??= words(issue);
   }
   const said = Object.entries(details).map(([path, why]) => `${path} ${why}`);
-  throw new AppError("invalid_request", `The request is not valid: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `, and ${said.length - 3} more` : ""}.`, { details });
+  throw new AppError(
+    "invalid_request",
+    `The request is not valid: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `, and ${said.length - 3} more` : ""}.`,
+    { details },
+  );
 }
 
 function words(issue: z.core.$ZodIssue): string {

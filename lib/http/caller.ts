@@ -1,5 +1,14 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { authorize, type Can, callersOf, isOrgPermission, needsAccess, type Origin, type Permission, reachOf } from "@/lib/access/permissions";
+import {
+  authorize,
+  type Can,
+  callersOf,
+  isOrgPermission,
+  needsAccess,
+  type Origin,
+  type Permission,
+  reachOf,
+} from "@/lib/access/permissions";
 import { record } from "@/lib/audit/change";
 import { anonymousActor, keyActor, memberActor, operatorActor, personActor } from "@/lib/auth/actor";
 import { sessionFrom } from "@/lib/auth/session";
@@ -50,13 +59,24 @@ export async function recognise(request: Request, origin: Origin, endpoint: Endp
     if (request.method !== "GET" && request.method !== "HEAD") requireSameOrigin(request);
     await take(trace, { name: "person", subject: `person:${session.user.id}`, limit: PER_PERSON, windowSeconds: 60 }, nowMs);
     const asked = request.headers.get("latchkey-organization");
-    if (isOrgPermission(endpoint.permission) && asked === null) throw new AppError("invalid_request", "Say which organization: Latchkey-Organization, an id or slug.", { details: { "Latchkey-Organization": "is needed" } });
-    const actor = asked !== null && isOrgPermission(endpoint.permission) ? await memberActor(session.user, asked, origin) : personActor(session.user, origin);
+    if (isOrgPermission(endpoint.permission) && asked === null)
+      throw new AppError("invalid_request", "Say which organization: Latchkey-Organization, an id or slug.", {
+        details: { "Latchkey-Organization": "is needed" },
+      });
+    const actor =
+      asked !== null && isOrgPermission(endpoint.permission)
+        ? await memberActor(session.user, asked, origin)
+        : personActor(session.user, origin);
     return { actor: authorize(actor, endpoint.permission), caller: { sessionId: session.id, email: session.user.email, key: null } };
   }
   const anyone = addressLimit(origin.ip);
-  await take(trace, endpoint.perAddress === null ? anyone : { ...anyone, subject: `${endpoint.path}:${anyone.subject}`, limit: endpoint.perAddress }, nowMs);
-  if (callers.anonymous && request.headers.get("sec-fetch-site") === "cross-site") throw new AppError("forbidden", "This call is not made from another site.");
+  await take(
+    trace,
+    endpoint.perAddress === null ? anyone : { ...anyone, subject: `${endpoint.path}:${anyone.subject}`, limit: endpoint.perAddress },
+    nowMs,
+  );
+  if (callers.anonymous && request.headers.get("sec-fetch-site") === "cross-site")
+    throw new AppError("forbidden", "This call is not made from another site.");
   if (!callers.anonymous) throw unauthorized();
   return { actor: authorize(anonymousActor(origin), endpoint.permission), caller: noCaller };
 }
@@ -71,7 +91,8 @@ function credentialOf(headers: Headers): string | null {
   const authorization = headers.get("authorization");
   const bearer = authorization === null ? null : (/^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? "");
   const header = headers.get("x-api-key")?.trim() ?? null;
-  if (bearer !== null && header !== null && bearer !== header) throw new AppError("invalid_request", "Authorization and X-API-Key carry different keys. Send one.");
+  if (bearer !== null && header !== null && bearer !== header)
+    throw new AppError("invalid_request", "Authorization and X-API-Key carry different keys. Send one.");
   return bearer ?? header;
 }
 
@@ -81,12 +102,20 @@ function refuseUrl(url: string): void {
   if (query === -1) return;
   const { live, test } = env().keyPrefixes;
   for (const [name, value] of new URLSearchParams(url.slice(query))) {
-    if (looksLikeSecret(value, [live, test])) throw new AppError("invalid_request", `A key stands in the address (${name.slice(0, 40)}), where servers and browsers keep it. Send it as Authorization: Bearer, and rotate it.`);
+    if (looksLikeSecret(value, [live, test]))
+      throw new AppError(
+        "invalid_request",
+        `A key stands in the address (${name.slice(0, 40)}), where servers and browsers keep it. Send it as Authorization: Bearer, and rotate it.`,
+      );
   }
 }
 
 async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
-  const verdict = await verify(secret, { permission: endpoint.permission, scope: endpoint.scope, ip: origin.ip, free: endpoint.free }, nowMs);
+  const verdict = await verify(
+    secret,
+    { permission: endpoint.permission, scope: endpoint.scope, ip: origin.ip, free: endpoint.free },
+    nowMs,
+  );
   trace.key = verdict.key;
   if (verdict.limits !== null) {
     trace.shown = verdict.limits.rate;
@@ -94,7 +123,10 @@ async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: 
   }
   if (!verdict.valid) return refuse(verdict, origin, trace, nowMs);
   const { key, limits } = verdict;
-  return { actor: authorize(keyActor(key, origin), endpoint.permission), caller: { sessionId: null, email: null, key: { scopes: key.scopes, limits } } };
+  return {
+    actor: authorize(keyActor(key, origin), endpoint.permission),
+    caller: { sessionId: null, email: null, key: { scopes: key.scopes, limits } },
+  };
 }
 
 async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origin, trace: Trace, nowMs: number): Promise<never> {
@@ -110,15 +142,23 @@ async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origi
       throw new AppError("ip_not_allowed", `This key does not accept calls from ${origin.ip ?? "an unknown address"}.`);
     case "insufficient_scope": {
       const { key, needed } = verdict;
-      if (key !== null && needed !== null && reachOf({ type: "key", role: key.access }, needed.permission) === null) throw needsAccess(needed.permission);
+      if (key !== null && needed !== null && reachOf({ type: "key", role: key.access }, needed.permission) === null)
+        throw needsAccess(needed.permission);
       const scope = verdict.needed?.scope ?? "";
       throw new AppError("insufficient_scope", `This key does not have the scope ${scope}.`, { details: { scope } });
     }
     case "quota_exceeded":
-      throw new AppError("quota_exceeded", "The organization has used up this month's requests. They start again with the next UTC month.", { retryAfterSeconds: secondsUntil(verdict.limits?.quota.resetAt ?? 0, nowMs) });
+      throw new AppError(
+        "quota_exceeded",
+        "The organization has used up this month's requests. They start again with the next UTC month.",
+        { retryAfterSeconds: secondsUntil(verdict.limits?.quota.resetAt ?? 0, nowMs) },
+      );
     case "rate_limit_exceeded": {
       const state = verdict.limits?.rate ?? verdict.unknownLimit;
-      const words = verdict.unknownLimit === null ? `This key makes more than ${state?.limit ?? 0} requests a minute.` : "Too many unknown keys came from this address.";
+      const words =
+        verdict.unknownLimit === null
+          ? `This key makes more than ${state?.limit ?? 0} requests a minute.`
+          : "Too many unknown keys came from this address.";
       throw new AppError("rate_limit_exceeded", words, { retryAfterSeconds: secondsUntil(state?.resetAt ?? 0, nowMs) });
     }
     default:
@@ -133,7 +173,10 @@ async function take(trace: Trace, limit: Limit, nowMs: number): Promise<void> {
   const state = taken.states[0] as LimitState;
   trace.shown = state;
   trace.limits = [state];
-  if (!taken.allowed) throw new AppError("rate_limit_exceeded", `More than ${limit.limit} requests a minute came from this ${limit.name}.`, { retryAfterSeconds: secondsUntil(state.resetAt, nowMs) });
+  if (!taken.allowed)
+    throw new AppError("rate_limit_exceeded", `More than ${limit.limit} requests a minute came from this ${limit.name}.`, {
+      retryAfterSeconds: secondsUntil(state.resetAt, nowMs),
+    });
 }
 
 /** A write by cookie must come from our own pages: the browser says so itself, or its Origin does. */
@@ -145,18 +188,27 @@ function requireSameOrigin(request: Request): void {
   const same = site === null ? origin !== null && origin === own : site === "same-origin";
   if (!same) throw new AppError("forbidden", "A change by session is made from the console's own pages only. Programs send a key.");
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") throw new AppError("unsupported_media_type", "Send changes as JSON, with Content-Type: application/json.");
+  if (type !== "application/json")
+    throw new AppError("unsupported_media_type", "Send changes as JSON, with Content-Type: application/json.");
 }
 
 async function operator(request: Request, origin: Origin, permission: Permission, trace: Trace, nowMs: number): Promise<Can<Permission>> {
   const { adminToken } = env();
   if (adminToken === null) throw notFound();
-  const limit: Limit = { name: "operator", subject: `operator:${addressGroup(origin.ip ?? "?")}`, limit: OPERATOR_TRIES, windowSeconds: 60 };
+  const limit: Limit = {
+    name: "operator",
+    subject: `operator:${addressGroup(origin.ip ?? "?")}`,
+    limit: OPERATOR_TRIES,
+    windowSeconds: 60,
+  };
   await take(trace, limit, nowMs);
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const actor = operatorActor(origin);
   if (!timingSafeEqual(digest(request.headers.get("x-admin-token") ?? ""), digest(adminToken))) {
-    await record(anonymousActor(origin), { action: "operator.refuse", target: { type: "endpoint", id: null, name: new URL(request.url).pathname } });
+    await record(anonymousActor(origin), {
+      action: "operator.refuse",
+      target: { type: "endpoint", id: null, name: new URL(request.url).pathname },
+    });
     throw unauthorized();
   }
   await limitStore().give([limit], nowMs);

@@ -5,7 +5,12 @@ import type { Endpoint } from "@/lib/endpoint";
 import { type ErrorType, errorTypes, statusOf } from "@/lib/errors";
 
 const ErrorBody = z.object({
-  error: z.object({ type: z.enum(errorTypes as [ErrorType, ...ErrorType[]]), code: z.string(), message: z.string(), retry_after: z.int().optional() }),
+  error: z.object({
+    type: z.enum(errorTypes as [ErrorType, ...ErrorType[]]),
+    code: z.string(),
+    message: z.string(),
+    retry_after: z.int().optional(),
+  }),
   error_code: z.string(),
   message: z.string(),
   details: z.record(z.string(), z.string()),
@@ -16,12 +21,17 @@ const ErrorBody = z.object({
 /** Describes an endpoint from its declaration: what it takes, gives, and every status it can answer. */
 export function describeEndpoint(app: OpenAPIHono, e: Endpoint): void {
   const callers = callersOf(e.permission);
-  const security = [...(callers.key ? [{ bearer: [] }, { apiKey: [] }] : []), ...(callers.session ? [{ session: [] }] : []), ...(callers.operator ? [{ adminToken: [] }] : [])];
+  const security = [
+    ...(callers.key ? [{ bearer: [] }, { apiKey: [] }] : []),
+    ...(callers.session ? [{ session: [] }] : []),
+    ...(callers.operator ? [{ adminToken: [] }] : []),
+  ];
   const types = new Set<ErrorType>(["rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
   if (e.body !== null) for (const type of ["invalid_request", "payload_too_large", "unsupported_media_type"] as const) types.add(type);
   if (e.query !== null) types.add("invalid_request");
   if (security.length > 0) types.add("unauthorized");
-  if (callers.key) for (const type of ["account_deactivated", "ip_not_allowed", "insufficient_scope", "quota_exceeded"] as const) types.add(type);
+  if (callers.key)
+    for (const type of ["account_deactivated", "ip_not_allowed", "insufficient_scope", "quota_exceeded"] as const) types.add(type);
   if (callers.session) types.add("forbidden");
   if (e.path.includes("{")) types.add("not_found");
   const byStatus = new Map<number, ErrorType[]>();
@@ -43,16 +53,27 @@ export function describeEndpoint(app: OpenAPIHono, e: Endpoint): void {
       },
       responses: {
         [e.status]: { description: "Done", content: { "application/json": { schema: e.returns } } },
-        ...Object.fromEntries([...byStatus].map(([status, list]) => [status, { description: list.join(", "), content: { "application/json": { schema: ErrorBody } } }])),
+        ...Object.fromEntries(
+          [...byStatus].map(([status, list]) => [
+            status,
+            { description: list.join(", "), content: { "application/json": { schema: ErrorBody } } },
+          ]),
+        ),
       },
     }),
   );
 }
 
 export function describeSecurity(app: OpenAPIHono, sessionCookie: string): void {
-  const component = (name: string, scheme: Parameters<typeof app.openAPIRegistry.registerComponent<"securitySchemes">>[2]) => app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);
+  const component = (name: string, scheme: Parameters<typeof app.openAPIRegistry.registerComponent<"securitySchemes">>[2]) =>
+    app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);
   component("bearer", { type: "http", scheme: "bearer", description: "Authorization: Bearer <secret>" });
   component("apiKey", { type: "apiKey", in: "header", name: "X-API-Key" });
-  component("session", { type: "apiKey", in: "cookie", name: sessionCookie, description: "A person signed in to the console; with Latchkey-Organization." });
+  component("session", {
+    type: "apiKey",
+    in: "cookie",
+    name: sessionCookie,
+    description: "A person signed in to the console; with Latchkey-Organization.",
+  });
   component("adminToken", { type: "apiKey", in: "header", name: "X-Admin-Token", description: "The operator's token." });
 }

@@ -75,6 +75,7 @@ describe("an allowlist admits", () => {
     ["10.0.0.1/", "10.0.0.1", false],
     ["10.0.0.1/1.5", "10.0.0.1", false],
     ["2001:db8::/129", "2001:db8::1", false],
+    ["10.0.0.0/8/8", "10.0.0.1", false],
     ["010.0.0.1", "10.0.0.1", false],
     ["everybody", "10.0.0.1", false],
   ])("[%s] %s: %s", (list, ip, passes) => {
@@ -104,7 +105,7 @@ describe("an allowlist admits", () => {
         list.addSubnet(canonical, bits, family);
         expect(admits([`${canonical}/${bits}`], ip)).toBe(list.check(ip, family));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 });
@@ -185,7 +186,7 @@ describe("an entry of an allowlist", () => {
         expect(normaliseEntry(read.value)).toEqual(read);
         expect(admits([read.value], read.value.split("/")[0] as string)).toBe(true);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 });
@@ -199,7 +200,7 @@ describe("the canonical form of an address", () => {
         fc.pre(isIP(canonical) === 6);
         expect(`[${canonical}]`).toBe(new URL(`http://[${ip}]`).hostname);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 });

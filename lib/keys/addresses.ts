@@ -16,7 +16,7 @@ export function normaliseEntry(entry: string): { ok: true; value: string } | { o
   if (address === null || extra !== undefined) return { ok: false, why: `"${entry}" is not an IPv4 or IPv6 address or range` };
   const size = address.family === 4 ? 32 : 128;
   if (bitsText === undefined) return { ok: true, value: format(address.family, address.value) };
-  if (!/^(0|[1-9]\d{0,2})$/.test(bitsText) || Number(bitsText) > size) return { ok: false, why: `a range of ${address.family === 4 ? "IPv4" : "IPv6"} ends in /0 to /${size}` };
+  if (!isLength(bitsText, size)) return { ok: false, why: `a range of ${address.family === 4 ? "IPv4" : "IPv6"} ends in /0 to /${size}` };
   const bits = Number(bitsText);
   if (bits === 0) return { ok: false, why: "/0 admits every address; leave the list empty for that" };
   const first = (address.value >> BigInt(size - bits)) << BigInt(size - bits);
@@ -55,15 +55,20 @@ export function canonicalAddress(text: string): string | null {
 /** What a per-address limit counts: an IPv4 address, or the /64 of an IPv6 one. */
 export function addressGroup(ip: string): string {
   const address = parseAddress(ip);
-  if (address === null || address.family === 4) return ip;
+  if (address === null) return ip;
+  if (address.family === 4) return format(4, address.value);
   return `${format(6, (address.value >> 64n) << 64n)}/64`;
 }
 
+const isLength = (bits: string, size: number) => /^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= size;
+
+/** Null for an entry that cannot be read: it admits nobody. */
 function toBlock(entry: string): Block | null {
-  const [text = "", bitsText] = entry.split("/");
+  const [text = "", bitsText, extra] = entry.split("/");
   const address = parseAddress(text);
-  if (address === null) return null;
+  if (address === null || extra !== undefined) return null;
   const size = address.family === 4 ? 32 : 128;
+  if (bitsText !== undefined && !isLength(bitsText, size)) return null;
   const bits = bitsText === undefined ? size : Number(bitsText);
   const free = BigInt(size - bits);
   const first = (address.value >> free) << free;
@@ -85,7 +90,8 @@ function ipv4(text: string): bigint {
 function ipv6(text: string): bigint {
   const lastColon = text.lastIndexOf(":");
   const dotted = text.includes(".") ? ipv4(text.slice(lastColon + 1)) : null;
-  const words = dotted === null ? text : `${text.slice(0, lastColon + 1)}${(dotted >> 16n).toString(16)}:${(dotted & 0xffffn).toString(16)}`;
+  const words =
+    dotted === null ? text : `${text.slice(0, lastColon + 1)}${(dotted >> 16n).toString(16)}:${(dotted & 0xffffn).toString(16)}`;
   const [head = "", tail] = words.split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");

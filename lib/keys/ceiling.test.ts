@@ -98,7 +98,7 @@ test("a child never goes beyond its parent, nor a grandchild beyond its grandpar
       made += 1;
       expectNotBeyond(grandchild.powers, top);
     }),
-    { numRuns: 5_000 },
+    { numRuns: 3_000 },
   );
   expect(made).toBeGreaterThan(200);
 });

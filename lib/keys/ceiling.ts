@@ -13,7 +13,10 @@ export interface Powers {
 }
 
 /** The child's powers, or the parts that go beyond the parent with a sentence each. */
-export function inherit(parent: Powers, asked: Partial<Powers>): { ok: true; powers: Powers } | { ok: false; beyond: Record<string, string> } {
+export function inherit(
+  parent: Powers,
+  asked: Partial<Powers>,
+): { ok: true; powers: Powers } | { ok: false; beyond: Record<string, string> } {
   const powers: Powers = {
     environment: asked.environment ?? parent.environment,
     access: asked.access ?? parent.access,
@@ -27,8 +30,10 @@ export function inherit(parent: Powers, asked: Partial<Powers>): { ok: true; pow
   if (!accessIncludes(parent.access, powers.access)) beyond.access = `goes beyond this key's access, ${parent.access}`;
   const foreign = powers.scopes.filter((scope) => !parent.scopes.includes(scope));
   if (foreign.length > 0) beyond.scopes = `this key does not have ${foreign.join(", ")}`;
-  if (parent.expiresAt !== null && (powers.expiresAt === null || powers.expiresAt > parent.expiresAt)) beyond.expires_at = `may not outlive this key, which ends ${parent.expiresAt.toISOString()}`;
-  if (parent.requestsPerMinute !== null && (powers.requestsPerMinute === null || powers.requestsPerMinute > parent.requestsPerMinute)) beyond.rate_limit_rpm = `may be at most this key's ${parent.requestsPerMinute}`;
+  if (parent.expiresAt !== null && (powers.expiresAt === null || powers.expiresAt > parent.expiresAt))
+    beyond.expires_at = `may not outlive this key, which ends ${parent.expiresAt.toISOString()}`;
+  if (parent.requestsPerMinute !== null && (powers.requestsPerMinute === null || powers.requestsPerMinute > parent.requestsPerMinute))
+    beyond.rate_limit_rpm = `may be at most this key's ${parent.requestsPerMinute}`;
   if (!within(powers.allowedIps, parent.allowedIps)) beyond.allowed_ips = "must lie within this key's addresses";
   return Object.keys(beyond).length === 0 ? { ok: true, powers } : { ok: false, beyond };
 }

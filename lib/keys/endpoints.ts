@@ -7,11 +7,35 @@ const tag = "Keys";
 const idOf = (params: Record<string, string>) => params.id ?? "";
 
 export const keyEndpoints = [
-  endpoint("GET /v1/api-keys", { tag, summary: "List keys", permission: "keys.read", query: KeyFilter, returns: KeyList }, (actor, { query }) => listKeys(actor, query)),
-  endpoint("POST /v1/api-keys", { tag, summary: "Generate a key; its secret is in this answer only", permission: "keys.create", body: CreateKey, returns: NewKey, status: 201, errors: ["not_found"] }, (actor, { body }) =>
-    createKey(actor, body),
+  endpoint(
+    "GET /v1/api-keys",
+    { tag, summary: "List keys", permission: "keys.read", query: KeyFilter, returns: KeyList },
+    (actor, { query }) => listKeys(actor, query),
   ),
-  endpoint("GET /v1/api-keys/{id}", { tag, summary: "Get a key", permission: "keys.read", returns: Key }, (actor, { params }) => getKey(actor, idOf(params))),
-  endpoint("DELETE /v1/api-keys/{id}", { tag, summary: "Revoke a key for good", permission: "keys.revoke", body: RevokeKey, bodyOptional: true, returns: Key }, (actor, { params, body }) => revokeKey(actor, idOf(params), body)),
-  endpoint("GET /v1/api-keys/{id}/activity", { tag, summary: "What a key did in the last 24 hours", permission: "keys.read", returns: Activity }, (actor, { params }) => keyActivity(actor, idOf(params))),
+  endpoint(
+    "POST /v1/api-keys",
+    {
+      tag,
+      summary: "Generate a key; its secret is in this answer only",
+      permission: "keys.create",
+      body: CreateKey,
+      returns: NewKey,
+      status: 201,
+      errors: ["not_found"],
+    },
+    (actor, { body }) => createKey(actor, body),
+  ),
+  endpoint("GET /v1/api-keys/{id}", { tag, summary: "Get a key", permission: "keys.read", returns: Key }, (actor, { params }) =>
+    getKey(actor, idOf(params)),
+  ),
+  endpoint(
+    "DELETE /v1/api-keys/{id}",
+    { tag, summary: "Revoke a key for good", permission: "keys.revoke", body: RevokeKey, bodyOptional: true, returns: Key },
+    (actor, { params, body }) => revokeKey(actor, idOf(params), body),
+  ),
+  endpoint(
+    "GET /v1/api-keys/{id}/activity",
+    { tag, summary: "What a key did in the last 24 hours", permission: "keys.read", returns: Activity },
+    (actor, { params }) => keyActivity(actor, idOf(params)),
+  ),
 ];

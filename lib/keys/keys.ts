@@ -26,7 +26,8 @@ function visible(actor: Can<"keys.read"> | Can<"keys.revoke">): Prisma.KeyWhereI
   if (actor.type === "key" && actor.environment === "test") where.environment = "test";
   if (actor.reach === "group") where.groupId = actor.groupId ?? "";
   if (actor.reach === "own" && actor.type === "key") where.id = actor.id ?? "";
-  if (actor.reach === "own" && actor.type === "user") where.OR = [{ createdByType: "user", createdById: actor.id ?? "" }, { ownerId: actor.id ?? "" }];
+  if (actor.reach === "own" && actor.type === "user")
+    where.OR = [{ createdByType: "user", createdById: actor.id ?? "" }, { ownerId: actor.id ?? "" }];
   return where;
 }
 
@@ -50,9 +51,21 @@ export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promi
   if (query.environment !== undefined) and.push({ environment: query.environment });
   if (query.status !== undefined) and.push(withStatus(query.status, new Date(at)));
   if (query.q) and.push({ OR: [{ name: { contains: query.q, mode: "insensitive" } }, { prefix: { startsWith: query.q } }] });
-  if (mark !== null) and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
-  const rows = await db.key.findMany({ where: { AND: and }, include: WITH, orderBy: [{ createdAt: "desc" }, { id: "desc" }], take: query.limit + 1 });
-  return page(rows, query.limit, list, (row) => toKey(row, at), (row) => [row.createdAt.toISOString(), row.id]);
+  if (mark !== null)
+    and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
+  const rows = await db.key.findMany({
+    where: { AND: and },
+    include: WITH,
+    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
+    take: query.limit + 1,
+  });
+  return page(
+    rows,
+    query.limit,
+    list,
+    (row) => toKey(row, at),
+    (row) => [row.createdAt.toISOString(), row.id],
+  );
 }
 
 /** Makes a key and gives back its secret, this once. Of a key's child, nothing goes beyond the parent (403, naming the part). */
@@ -62,9 +75,16 @@ export async function createKey(actor: Can<"keys.create">, input: CreateKey): Pr
     const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
     const parent = actor.type === "key" ? await tx.key.findUniqueOrThrow({ where: { id: actor.id ?? "" } }) : null;
     const group = await groupFor(tx, actor, input.group_id);
-    const powers = powersOf(actor, input, parent === null ? null : toPowers(parent), org.scopes.length > 0 ? org.scopes : org.plan.scopes, at);
+    const powers = powersOf(
+      actor,
+      input,
+      parent === null ? null : toPowers(parent),
+      org.scopes.length > 0 ? org.scopes : org.plan.scopes,
+      at,
+    );
     const notBefore = input.not_before ? new Date(input.not_before) : null;
-    if (notBefore !== null && powers.expiresAt !== null && notBefore >= powers.expiresAt) refuse({ not_before: "must be before expires_at" });
+    if (notBefore !== null && powers.expiresAt !== null && notBefore >= powers.expiresAt)
+      refuse({ not_before: "must be before expires_at" });
 
     const { key, event } = await insertKey(tx, {
       ...powers,
@@ -120,7 +140,10 @@ export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: Re
   try {
     return await change(actor, async (tx) => {
       const at = new Date(now());
-      const ended = await tx.key.updateMany({ where: { id: seen.id, orgId: actor.orgId, revokedAt: null }, data: { revokedAt: at, revokedReason: input.reason ?? null } });
+      const ended = await tx.key.updateMany({
+        where: { id: seen.id, orgId: actor.orgId, revokedAt: null },
+        data: { revokedAt: at, revokedReason: input.reason ?? null },
+      });
       if (ended.count === 0) throw new AppError("conflict", "Somebody else revoked this key a moment ago.");
       const key = toKey(await tx.key.findUniqueOrThrow({ where: { id: seen.id }, include: WITH }), at.getTime());
       return { result: key, events: [{ action: "api_key.revoke", target: targetOf(key), before: toKey(seen, at.getTime()), after: key }] };
@@ -141,7 +164,10 @@ export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<
 export async function countKeys(actor: Can<"keys.read">): Promise<{ all: number; live: number; ended: number }> {
   const at = new Date(now());
   const ended: Prisma.KeyWhereInput = { OR: [{ revokedAt: { not: null } }, { expiresAt: { lte: at } }] };
-  const [all, gone] = await Promise.all([db.key.count({ where: visible(actor) }), db.key.count({ where: { AND: [visible(actor), ended] } })]);
+  const [all, gone] = await Promise.all([
+    db.key.count({ where: visible(actor) }),
+    db.key.count({ where: { AND: [visible(actor), ended] } }),
+  ]);
   return { all, live: all - gone, ended: gone };
 }
 
@@ -180,12 +206,33 @@ function powersOf(actor: Can<"keys.create">, input: CreateKey, parent: Powers | 
 
 /** A person may not make a key that does more than they may: what an admin key does takes an admin or owner. */
 function ceilingOfPerson(actor: Can<"keys.create">, orgScopes: string[]): Powers {
-  return { environment: "live", access: actor.role === "developer" ? "full" : "admin", scopes: orgScopes, expiresAt: null, requestsPerMinute: null, allowedIps: [] };
+  return {
+    environment: "live",
+    access: actor.role === "developer" ? "full" : "admin",
+    scopes: orgScopes,
+    expiresAt: null,
+    requestsPerMinute: null,
+    allowedIps: [],
+  };
 }
 
-function toPowers(key: { environment: string; access: string; scopes: string[]; expiresAt: Date | null; requestsPerMinute: number | null; allowedIps: string[] }): Powers {
+function toPowers(key: {
+  environment: string;
+  access: string;
+  scopes: string[];
+  expiresAt: Date | null;
+  requestsPerMinute: number | null;
+  allowedIps: string[];
+}): Powers {
   const { scopes, expiresAt, requestsPerMinute, allowedIps } = key;
-  return { environment: key.environment as Powers["environment"], access: key.access as Powers["access"], scopes, expiresAt, requestsPerMinute, allowedIps };
+  return {
+    environment: key.environment as Powers["environment"],
+    access: key.access as Powers["access"],
+    scopes,
+    expiresAt,
+    requestsPerMinute,
+    allowedIps,
+  };
 }
 
 function ownerOf(actor: Can<"keys.create">, input: CreateKey, parent: { ownerId: string | null } | null): string | null {
@@ -195,11 +242,23 @@ function ownerOf(actor: Can<"keys.create">, input: CreateKey, parent: { ownerId:
 }
 
 function refuse(details: Record<string, string>): never {
-  throw new AppError("invalid_request", Object.entries(details).map(([path, why]) => `${path}: ${why}`).join("; "), { details });
+  throw new AppError(
+    "invalid_request",
+    Object.entries(details)
+      .map(([path, why]) => `${path}: ${why}`)
+      .join("; "),
+    { details },
+  );
 }
 
 function beyond(details: Record<string, string>): never {
-  throw new AppError("insufficient_scope", `The new key would be stronger than allowed. ${Object.entries(details).map(([path, why]) => `${path}: ${why}`).join("; ")}.`, { details });
+  throw new AppError(
+    "insufficient_scope",
+    `The new key would be stronger than allowed. ${Object.entries(details)
+      .map(([path, why]) => `${path}: ${why}`)
+      .join("; ")}.`,
+    { details },
+  );
 }
 
 const targetOf = (key: Key) => ({ type: "api_key", id: key.id, name: key.name });
@@ -232,7 +291,10 @@ export function toKey(row: KeyRow, at: number): Key {
     environment: row.environment as Key["environment"],
     group_id: row.groupId,
     organization_id: row.orgId,
-    owner: row.owner === null ? { type: "organization", id: row.org.id, name: row.org.name } : { type: "member", id: row.owner.id, name: row.owner.name },
+    owner:
+      row.owner === null
+        ? { type: "organization", id: row.org.id, name: row.org.name }
+        : { type: "member", id: row.owner.id, name: row.owner.name },
     access: row.access as Key["access"],
     scopes: row.scopes,
     is_active: !["revoked", "expired", "paused", "scheduled"].includes(status),
@@ -247,7 +309,14 @@ export function toKey(row: KeyRow, at: number): Key {
     rate_limit_rpm: row.requestsPerMinute,
     allowed_ips: row.allowedIps,
     metadata: row.metadata as Record<string, string>,
-    rotation: old?.endsAt ? { started_at: row.secrets[0]?.createdAt.toISOString() ?? old.createdAt.toISOString(), ends_at: old.endsAt.toISOString(), old_key_prefix: old.prefix, old_last_used_at: null } : null,
+    rotation: old?.endsAt
+      ? {
+          started_at: row.secrets[0]?.createdAt.toISOString() ?? old.createdAt.toISOString(),
+          ends_at: old.endsAt.toISOString(),
+          old_key_prefix: old.prefix,
+          old_last_used_at: null,
+        }
+      : null,
     revoked_at: row.revokedAt?.toISOString() ?? null,
     revoked_reason: row.revokedReason,
   };

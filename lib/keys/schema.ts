@@ -2,7 +2,23 @@ import { z } from "zod";
 import { accesses, environments } from "@/lib/access/permissions";
 import { Instant, ListOf, PageQuery, PlainText } from "@/lib/schema";
 
-export const scopes = ["status", "documents", "summary", "search", "export", "chat", "extract", "upload", "ask", "templates", "tagging", "compare", "metrics", "summary_audio", "verify"] as const;
+export const scopes = [
+  "status",
+  "documents",
+  "summary",
+  "search",
+  "export",
+  "chat",
+  "extract",
+  "upload",
+  "ask",
+  "templates",
+  "tagging",
+  "compare",
+  "metrics",
+  "summary_audio",
+  "verify",
+] as const;
 export type Scope = (typeof scopes)[number];
 
 export const keyStatuses = ["revoked", "expired", "paused", "scheduled", "rotating", "expiring", "active"] as const;
@@ -51,7 +67,9 @@ export const Key = z.object({
   rate_limit_rpm: z.int().nullable(),
   allowed_ips: z.array(z.string()),
   metadata: z.record(z.string(), z.string()),
-  rotation: z.object({ started_at: z.string(), ends_at: z.string(), old_key_prefix: z.string(), old_last_used_at: z.string().nullable() }).nullable(),
+  rotation: z
+    .object({ started_at: z.string(), ends_at: z.string(), old_key_prefix: z.string(), old_last_used_at: z.string().nullable() })
+    .nullable(),
   revoked_at: z.string().nullable(),
   revoked_reason: z.string().nullable(),
 });

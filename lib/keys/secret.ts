@@ -65,5 +65,7 @@ export function hashSecret(text: string): Buffer {
 
 /** Whether `text` could be a key somebody put where it does not belong (a query string): an own prefix and a body's length of characters. */
 export function looksLikeSecret(text: string, prefixes: readonly string[]): boolean {
-  return prefixes.some((prefix) => text.startsWith(prefix) && text.length >= prefix.length + 20 && /^[0-9A-Za-z]+$/.test(text.slice(prefix.length)));
+  return prefixes.some(
+    (prefix) => text.startsWith(prefix) && text.length >= prefix.length + 20 && /^[0-9A-Za-z]+$/.test(text.slice(prefix.length)),
+  );
 }

@@ -60,7 +60,14 @@ export interface Limits {
 
 export type Verdict =
   | { valid: true; key: KeySnapshot; limits: Limits }
-  | { valid: false; code: RefusalCode; key: KeySnapshot | null; limits: Limits | null; needed: { permission: Permission; scope: string | null } | null; unknownLimit: LimitState | null };
+  | {
+      valid: false;
+      code: RefusalCode;
+      key: KeySnapshot | null;
+      limits: Limits | null;
+      needed: { permission: Permission; scope: string | null } | null;
+      unknownLimit: LimitState | null;
+    };
 
 const UNKNOWN_PER_MINUTE = 30;
 const MONTH_SECONDS = 30 * 86_400; // of the quota, as the RateLimit headers name it; the real length is monthEnd's
@@ -117,14 +124,28 @@ export async function verify(text: string, need: Need, nowMs: number): Promise<V
   if (row === undefined) return unknownSecret(need.ip, nowMs);
 
   const key = toSnapshot(row);
-  const refuse = (code: RefusalCode, limits: Limits | null = null): Verdict => ({ valid: false, code, key, limits, needed: null, unknownLimit: null });
+  const refuse = (code: RefusalCode, limits: Limits | null = null): Verdict => ({
+    valid: false,
+    code,
+    key,
+    limits,
+    needed: null,
+    unknownLimit: null,
+  });
 
   const state = stateRefusal(row, nowMs);
   if (state !== null) return refuse(state);
   if (row.deactivatedAt !== null) return refuse("account_deactivated");
   if (![row.keyIps, row.groupIps, row.orgIps].every((list) => admits(list, need.ip))) return refuse("ip_not_allowed");
   if (reachOf({ type: "key", role: key.access }, need.permission) === null || (need.scope !== null && !key.scopes.includes(need.scope))) {
-    return { valid: false, code: "insufficient_scope", key, limits: null, needed: { permission: need.permission, scope: need.scope }, unknownLimit: null };
+    return {
+      valid: false,
+      code: "insufficient_scope",
+      key,
+      limits: null,
+      needed: { permission: need.permission, scope: need.scope },
+      unknownLimit: null,
+    };
   }
   return need.free ? { valid: true, key, limits: await peek(key, row.used, nowMs) } : count(key, row.used, nowMs, refuse);
 }
@@ -135,7 +156,12 @@ async function peek(key: KeySnapshot, used: number, nowMs: number): Promise<Limi
   return { rate: rate as LimitState, quota: quotaState(key, used, nowMs) };
 }
 
-async function count(key: KeySnapshot, usedBefore: number, nowMs: number, refuse: (code: RefusalCode, limits: Limits) => Verdict): Promise<Verdict> {
+async function count(
+  key: KeySnapshot,
+  usedBefore: number,
+  nowMs: number,
+  refuse: (code: RefusalCode, limits: Limits) => Verdict,
+): Promise<Verdict> {
   const rate = rateLimit(key);
   const taken = usedBefore < key.monthLimit ? await limitStore().take([rate], nowMs) : null;
   if (taken === null) return refuse("quota_exceeded", await peek(key, usedBefore, nowMs));
@@ -153,7 +179,13 @@ function rateLimit(key: KeySnapshot): Limit {
 }
 
 function quotaState(key: KeySnapshot, used: number, nowMs: number): LimitState {
-  return { name: "month", limit: key.monthLimit, remaining: Math.max(0, key.monthLimit - used), windowSeconds: MONTH_SECONDS, resetAt: monthEnd(nowMs) };
+  return {
+    name: "month",
+    limit: key.monthLimit,
+    remaining: Math.max(0, key.monthLimit - used),
+    windowSeconds: MONTH_SECONDS,
+    resetAt: monthEnd(nowMs),
+  };
 }
 
 function unknown(unknownLimit: LimitState | null, code: RefusalCode = "not_found"): Verdict {

@@ -1,5 +1,5 @@
-import { once } from "@/lib/runtime";
 import { type Limit, type LimitState, stateOf, windowStart } from "@/lib/limits/window";
+import { once } from "@/lib/runtime";
 
 export interface Taken {
   /** Whether every limit had room; then, and only then, all of them were counted. */

@@ -50,7 +50,13 @@ export function monthEnd(nowMs: number): number {
 }
 
 /** Half of the minute limit for a test key, never below 1. */
-export function minuteLimit(limits: { plan: number; org: number | null; group: number | null; key: number | null; environment: string }): number {
+export function minuteLimit(limits: {
+  plan: number;
+  org: number | null;
+  group: number | null;
+  key: number | null;
+  environment: string;
+}): number {
   const base = limits.org ?? limits.plan; // the operator alone sets the organization's, up or down
   const lowered = Math.min(base, limits.group ?? base, limits.key ?? base);
   return limits.environment === "test" ? Math.max(1, Math.floor(lowered / 2)) : lowered;

@@ -5,8 +5,8 @@ import { db } from "@/lib/db";
 import type { Caller } from "@/lib/endpoint";
 import { AppError } from "@/lib/errors";
 import { getKey } from "@/lib/keys/keys";
-import type { Credits, LimitsView, Me } from "@/lib/orgs/schema";
 import { creditsOf, toOrg } from "@/lib/orgs/orgs";
+import type { Credits, LimitsView, Me } from "@/lib/orgs/schema";
 
 /** What a caller may know of itself. */
 
@@ -17,7 +17,13 @@ export async function getMe(actor: Can<"self.read">): Promise<Me> {
     actor.type === "key" ? getKey(authorize(actor, "keys.read"), actor.id ?? "") : null,
   ]);
   const personId = actor.type === "user" ? actor.id : key?.owner.type === "member" ? key.owner.id : null;
-  const person = personId === null ? null : await db.member.findUnique({ where: { orgId_userId: { orgId: actor.orgId, userId: personId } }, include: { user: { select: { id: true, email: true, name: true } } } });
+  const person =
+    personId === null
+      ? null
+      : await db.member.findUnique({
+          where: { orgId_userId: { orgId: actor.orgId, userId: personId } },
+          include: { user: { select: { id: true, email: true, name: true } } },
+        });
   const { id, client_id, name, slug, plan } = toOrg(org);
   return {
     user: {
@@ -38,7 +44,11 @@ export async function getLimits(actor: Can<"limits.read">, caller: Caller): Prom
   const key = await getKey(authorize(actor, "keys.read"), actor.id ?? "");
   const limits = caller.key?.limits;
   if (limits === undefined) throw new AppError("forbidden", "This call takes a key, not a session.");
-  const left = ({ limit, remaining, resetAt }: { limit: number; remaining: number; resetAt: number }) => ({ limit, remaining, reset: resetAt });
+  const left = ({ limit, remaining, resetAt }: { limit: number; remaining: number; resetAt: number }) => ({
+    limit,
+    remaining,
+    reset: resetAt,
+  });
   return {
     rate_limit: { ...left(limits.rate), window_seconds: 60 },
     quota: { ...left(limits.quota), period: new Date(now()).toISOString().slice(0, 7) },
@@ -52,6 +62,11 @@ export async function getLimits(actor: Can<"limits.read">, caller: Caller): Prom
 
 export async function getCredits(actor: Can<"self.read">): Promise<Credits> {
   const grants = await db.creditEntry.findMany({ where: { orgId: actor.orgId, kind: "grant" }, orderBy: { createdAt: "desc" }, take: 100 });
-  const purchases = grants.map((grant) => ({ id: grant.id, amount: grant.amount, reason: grant.reason, created_at: grant.createdAt.toISOString() }));
+  const purchases = grants.map((grant) => ({
+    id: grant.id,
+    amount: grant.amount,
+    reason: grant.reason,
+    created_at: grant.createdAt.toISOString(),
+  }));
   return { credits: { available: await creditsOf(actor.orgId), purchases } };
 }

@@ -35,10 +35,14 @@ export async function createOrg(actor: Can<"orgs.create">, input: CreateOrg): Pr
 }
 
 /** The write alone: an organization on a plan with its first credits. The caller adds who owns it. */
-export async function insertOrg(tx: Tx, input: { name: string; planId: string; requestsPerMinute?: number; scopes?: string[]; isDemo?: boolean; createdAt?: Date }): Promise<{ org: OrgRow; event: Event }> {
+export async function insertOrg(
+  tx: Tx,
+  input: { name: string; planId: string; requestsPerMinute?: number; scopes?: string[]; isDemo?: boolean; createdAt?: Date },
+): Promise<{ org: OrgRow; event: Event }> {
   const createdAt = input.createdAt ?? new Date(now());
   const plan = await tx.plan.findUnique({ where: { id: input.planId } });
-  if (plan === null) throw new AppError("invalid_request", `There is no plan called ${input.planId}.`, { details: { tier: "is not a plan" } });
+  if (plan === null)
+    throw new AppError("invalid_request", `There is no plan called ${input.planId}.`, { details: { tier: "is not a plan" } });
   const org = await tx.org.create({
     data: {
       id: newId("org", createdAt.getTime()),
@@ -49,16 +53,37 @@ export async function insertOrg(tx: Tx, input: { name: string; planId: string; r
       scopes: input.scopes ?? [],
       isDemo: input.isDemo ?? false,
       createdAt,
-      ...(plan.firstCredits > 0 ? { credits: { create: { id: newId("crd", createdAt.getTime()), kind: "grant", amount: plan.firstCredits, reason: `first credits of the plan ${plan.name}`, createdAt } } } : {}),
+      ...(plan.firstCredits > 0
+        ? {
+            credits: {
+              create: {
+                id: newId("crd", createdAt.getTime()),
+                kind: "grant",
+                amount: plan.firstCredits,
+                reason: `first credits of the plan ${plan.name}`,
+                createdAt,
+              },
+            },
+          }
+        : {}),
     },
     include: { plan: true },
   });
   const view = toOrg(org);
-  return { org, event: { action: "organization.create", target: { type: "organization", id: org.id, name: org.name }, after: view, chain: org.id } };
+  return {
+    org,
+    event: { action: "organization.create", target: { type: "organization", id: org.id, name: org.name }, after: view, chain: org.id },
+  };
 }
 
 async function freeSlug(tx: Tx, name: string): Promise<string> {
-  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+  const plain = name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 40);
   const base = plain.length < 2 ? `org-${randomBytes(3).toString("hex")}` : plain;
   const taken = await tx.org.findUnique({ where: { slug: base }, select: { id: true } });
   return taken === null ? base : `${base}-${randomBytes(3).toString("hex")}`;
@@ -73,7 +98,17 @@ export async function creditsOf(orgId: string): Promise<number> {
 export async function listMembers(actor: Can<"members.read">): Promise<List<Member>> {
   const rows = await db.member.findMany({
     where: { orgId: actor.orgId },
-    include: { user: { select: { id: true, name: true, email: true, sessions: { select: { lastSeenAt: true }, orderBy: { lastSeenAt: "desc" }, take: 1 }, _count: { select: { ownedKeys: { where: { orgId: actor.orgId, revokedAt: null } } } } } } },
+    include: {
+      user: {
+        select: {
+          id: true,
+          name: true,
+          email: true,
+          sessions: { select: { lastSeenAt: true }, orderBy: { lastSeenAt: "desc" }, take: 1 },
+          _count: { select: { ownedKeys: { where: { orgId: actor.orgId, revokedAt: null } } } },
+        },
+      },
+    },
     orderBy: [{ createdAt: "asc" }],
   });
   const data = rows.map((row) => ({
@@ -90,14 +125,19 @@ export async function listMembers(actor: Can<"members.read">): Promise<List<Memb
 
 /** Sends a link by which one e-mail address may join, valid for 7 days. An earlier link to the same address stops working. */
 export async function createInvite(actor: Can<"members.write">, input: CreateInvite): Promise<Invite> {
-  if (input.role === "owner" && actor.role !== "owner") throw new AppError("forbidden", "Only an owner can invite another owner.", { details: { role: "takes an owner" } });
+  if (input.role === "owner" && actor.role !== "owner")
+    throw new AppError("forbidden", "Only an owner can invite another owner.", { details: { role: "takes an owner" } });
   const { token, invite, org } = await change(actor, async (tx) => {
     const member = await tx.member.findFirst({ where: { orgId: actor.orgId, user: { email: input.email } } });
-    if (member !== null) throw new AppError("conflict", `${input.email} is a member already.`, { details: { email: "is a member already" } });
+    if (member !== null)
+      throw new AppError("conflict", `${input.email} is a member already.`, { details: { email: "is a member already" } });
     await tx.invite.deleteMany({ where: { orgId: actor.orgId, email: input.email, acceptedAt: null } });
     const made = await insertInvite(tx, actor.orgId, input);
     const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, select: { name: true } });
-    return { result: { ...made, org }, events: [{ action: "invite.create", target: { type: "invite", id: null, name: input.email }, after: made.invite }] };
+    return {
+      result: { ...made, org },
+      events: [{ action: "invite.create", target: { type: "invite", id: null, name: input.email }, after: made.invite }],
+    };
   });
   await sendMail({
     to: input.email,
@@ -126,7 +166,10 @@ export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAcces
   const made = await change(actor, async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`enable:${input.email}`}, 0))`; // two at once: the second sees the first
     const earlier = await tx.invite.findFirst({ where: { email: input.email, role: "owner" }, orderBy: { createdAt: "asc" } });
-    if (earlier !== null) throw new AppError("conflict", `${input.email} has access already, as ${clientIdOf(earlier.orgId)}.`, { details: { client_id: clientIdOf(earlier.orgId) } });
+    if (earlier !== null)
+      throw new AppError("conflict", `${input.email} has access already, as ${clientIdOf(earlier.orgId)}.`, {
+        details: { client_id: clientIdOf(earlier.orgId) },
+      });
     const created = await insertOrg(tx, {
       name: input.company,
       planId: input.tier,
@@ -162,7 +205,14 @@ export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAcces
     text: `Your organization ${org.name} has access on the plan ${org.plan.name}. Its first key begins with ${key.key_prefix}; the operator hands it to you.\n\nOpen the console and set a password, within ${INVITE_DAYS} days:\n${env().publicUrl}/invites/${token}`,
   });
   const view = toOrg(org);
-  return { client_id: view.client_id, api_key: key.secret, key_prefix: key.key_prefix, tier: org.planId, scopes: key.scopes, rate_limit_rpm: view.requests_per_minute };
+  return {
+    client_id: view.client_id,
+    api_key: key.secret,
+    key_prefix: key.key_prefix,
+    tier: org.planId,
+    scopes: key.scopes,
+    rate_limit_rpm: view.requests_per_minute,
+  };
 }
 
 export function toOrg(row: OrgRow): Org {

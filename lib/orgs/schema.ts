@@ -30,7 +30,15 @@ export type OrgSummary = z.output<typeof OrgSummary>;
 export const CreateOrg = z.strictObject({ name: PlainText(80) });
 export type CreateOrg = z.output<typeof CreateOrg>;
 
-export const Member = z.object({ user_id: z.string(), name: z.string(), email: z.string(), role: z.enum(roles), joined_at: z.string(), key_count: z.int(), last_seen_at: z.string().nullable() });
+export const Member = z.object({
+  user_id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  role: z.enum(roles),
+  joined_at: z.string(),
+  key_count: z.int(),
+  last_seen_at: z.string().nullable(),
+});
 export type Member = z.output<typeof Member>;
 export const MemberList = z.object({ data: z.array(Member), has_more: z.boolean(), next_cursor: z.string().nullable() });
 
@@ -43,13 +51,23 @@ export const tiers = ["free", "starter", "growth", "pro", "business", "enterpris
 export const EnableAccess = z.strictObject({
   email: Email,
   company: PlainText(80),
-  tier: z.string().transform((t) => t.toLowerCase()).pipe(z.enum(tiers, `must be one of ${tiers.join(", ")}`)),
+  tier: z
+    .string()
+    .transform((t) => t.toLowerCase())
+    .pipe(z.enum(tiers, `must be one of ${tiers.join(", ")}`)),
   rate_limit_rpm: z.int("must be a whole number").min(1).max(1_000_000).optional(),
   scopes: z.array(z.enum(scopes, "is not a scope")).min(1).optional(),
   access: z.enum(accesses, `must be one of ${accesses.join(", ")}`).optional(),
 });
 export type EnableAccess = z.output<typeof EnableAccess>;
-export const EnabledAccess = z.object({ client_id: z.string(), api_key: z.string(), key_prefix: z.string(), tier: z.string(), scopes: z.array(z.string()), rate_limit_rpm: z.int() });
+export const EnabledAccess = z.object({
+  client_id: z.string(),
+  api_key: z.string(),
+  key_prefix: z.string(),
+  tier: z.string(),
+  scopes: z.array(z.string()),
+  rate_limit_rpm: z.int(),
+});
 export type EnabledAccess = z.output<typeof EnabledAccess>;
 
 export const Me = z.object({
@@ -80,6 +98,9 @@ export const LimitsView = z.object({
 export type LimitsView = z.output<typeof LimitsView>;
 
 export const Credits = z.object({
-  credits: z.object({ available: z.int(), purchases: z.array(z.object({ id: z.string(), amount: z.int(), reason: z.string(), created_at: z.string() })) }),
+  credits: z.object({
+    available: z.int(),
+    purchases: z.array(z.object({ id: z.string(), amount: z.int(), reason: z.string(), created_at: z.string() })),
+  }),
 });
 export type Credits = z.output<typeof Credits>;

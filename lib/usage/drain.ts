@@ -61,7 +61,18 @@ function bucketsOf(records: readonly UsageRecord[]): Bucket[] {
     const start = new Date(Math.floor(r.at / 3_600_000) * 3_600_000).toISOString();
     const name = [r.orgId, start, r.keyId, r.groupId, r.environment, r.route, r.outcome].join("\n");
     const { orgId, keyId, groupId, environment, route, outcome } = r;
-    const bucket = buckets.get(name) ?? { orgId, start, keyId, groupId, environment, route, outcome, requests: 0, credits: 0, latency: emptyHistogram() };
+    const bucket = buckets.get(name) ?? {
+      orgId,
+      start,
+      keyId,
+      groupId,
+      environment,
+      route,
+      outcome,
+      requests: 0,
+      credits: 0,
+      latency: emptyHistogram(),
+    };
     bucket.requests += 1;
     bucket.credits += r.credits;
     const one = emptyHistogram();

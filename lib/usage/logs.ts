@@ -22,7 +22,17 @@ export async function listLogs(actor: Can<"logs.read">, query: LogFilter): Promi
   const { from, to } = rangeOf(query, (message) => {
     throw new AppError("invalid_request", `The dates are not a span: ${message}.`, { details: { end_date: message } });
   });
-  const list = [actor.orgId, "logs", from, to, query.key_id ?? "", query.group_id ?? "", query.status ?? "", query.route ?? "", query.request_id ?? ""];
+  const list = [
+    actor.orgId,
+    "logs",
+    from,
+    to,
+    query.key_id ?? "",
+    query.group_id ?? "",
+    query.status ?? "",
+    query.route ?? "",
+    query.request_id ?? "",
+  ];
   const mark = fromCursor(query.cursor, list);
   const and: Prisma.UsageEventWhereInput[] = [visible(actor)];
   if (from !== null) and.push({ createdAt: { gte: from } });
@@ -33,8 +43,15 @@ export async function listLogs(actor: Can<"logs.read">, query: LogFilter): Promi
   if (query.request_id !== undefined) and.push({ requestId: query.request_id });
   if (query.status?.endsWith("xx")) and.push({ status: { gte: Number(query.status[0]) * 100, lt: Number(query.status[0]) * 100 + 100 } });
   else if (query.status !== undefined) and.push({ status: Number(query.status) });
-  if (mark !== null) and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), requestId: { lt: mark[1] ?? "" } }] });
-  const rows = await db.usageEvent.findMany({ where: { AND: and }, orderBy: [{ createdAt: "desc" }, { requestId: "desc" }], take: query.limit + 1 });
+  if (mark !== null)
+    and.push({
+      OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), requestId: { lt: mark[1] ?? "" } }],
+    });
+  const rows = await db.usageEvent.findMany({
+    where: { AND: and },
+    orderBy: [{ createdAt: "desc" }, { requestId: "desc" }],
+    take: query.limit + 1,
+  });
   return page(rows, query.limit, list, toLogRow, (row) => [row.createdAt.toISOString(), row.requestId]);
 }
 
@@ -44,7 +61,13 @@ export async function activityOf(orgId: string, keyId: string, since: Date): Pro
   const [calls, refused, addresses, routes, last] = await Promise.all([
     db.usageEvent.count({ where }),
     db.usageEvent.count({ where: { ...where, outcome: { notIn: ["accepted", "error"] } } }),
-    db.usageEvent.groupBy({ by: ["ip", "country"], where, _count: { _all: true }, _max: { createdAt: true }, orderBy: { _count: { requestId: "desc" } } }),
+    db.usageEvent.groupBy({
+      by: ["ip", "country"],
+      where,
+      _count: { _all: true },
+      _max: { createdAt: true },
+      orderBy: { _count: { requestId: "desc" } },
+    }),
     db.usageEvent.groupBy({ by: ["method", "route"], where, _count: { _all: true }, orderBy: { _count: { requestId: "desc" } }, take: 5 }),
     db.usageEvent.findFirst({ where, orderBy: [{ createdAt: "desc" }, { requestId: "desc" }] }),
   ]);
@@ -52,7 +75,9 @@ export async function activityOf(orgId: string, keyId: string, since: Date): Pro
     since: since.toISOString(),
     calls,
     refused,
-    addresses: addresses.slice(0, 5).map((a) => ({ ip: a.ip, country: a.country, calls: a._count._all, last_at: (a._max.createdAt ?? since).toISOString() })),
+    addresses: addresses
+      .slice(0, 5)
+      .map((a) => ({ ip: a.ip, country: a.country, calls: a._count._all, last_at: (a._max.createdAt ?? since).toISOString() })),
     address_count: addresses.length,
     routes: routes.map((r) => ({ method: r.method, route: r.route, calls: r._count._all })),
     last_call: last === null ? null : toLogRow(last),

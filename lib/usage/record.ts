@@ -1,5 +1,5 @@
 import "server-only";
-import { log, describe } from "@/lib/log";
+import { describe, log } from "@/lib/log";
 import { once } from "@/lib/runtime";
 import { drain } from "@/lib/usage/drain";
 
@@ -48,7 +48,8 @@ export function recordUsage(record: UsageRecord): void {
   const r = recorder();
   if (r.buffer.length >= CAPACITY) {
     r.lost += 1;
-    if (r.lost === 1 || r.lost % 10_000 === 0) log("error", "usage records are being lost: the database has been away too long", { lost: r.lost });
+    if (r.lost === 1 || r.lost % 10_000 === 0)
+      log("error", "usage records are being lost: the database has been away too long", { lost: r.lost });
     return;
   }
   r.buffer.push(record);

@@ -27,7 +27,10 @@ export const LogFilter = z.object({
   ...RangeQuery,
   key_id: z.string().optional(),
   group_id: z.string().optional(),
-  status: z.string().regex(/^[1-5](\d\d|xx)$/, "must be a status such as 429, or a class such as 4xx").optional(),
+  status: z
+    .string()
+    .regex(/^[1-5](\d\d|xx)$/, "must be a status such as 429, or a class such as 4xx")
+    .optional(),
   route: z.string().max(200).optional(),
   request_id: z.string().optional(),
 });

@@ -32,14 +32,36 @@ export function kindOf(outcome: string): "accepted" | "refused" | "errors" {
 /** One point per bucket and group in [from, to); without groups every bucket appears. */
 export function seriesOf(rows: readonly CountRow[], from: number, to: number, interval: Interval): UsagePoint[] {
   const step = intervalMs[interval];
-  const cells = new Map<string, { start: number; group: Record<string, string>; requests: number; credits: number; accepted: number; refused: number; errors: number; latency: number[] }>();
+  const cells = new Map<
+    string,
+    {
+      start: number;
+      group: Record<string, string>;
+      requests: number;
+      credits: number;
+      accepted: number;
+      refused: number;
+      errors: number;
+      latency: number[];
+    }
+  >();
   const cell = (start: number, group: Record<string, string>) => {
     const name = `${start}\n${Object.values(group).join("\n")}`;
-    const found = cells.get(name) ?? { start, group, requests: 0, credits: 0, accepted: 0, refused: 0, errors: 0, latency: emptyHistogram() };
+    const found = cells.get(name) ?? {
+      start,
+      group,
+      requests: 0,
+      credits: 0,
+      accepted: 0,
+      refused: 0,
+      errors: 0,
+      latency: emptyHistogram(),
+    };
     cells.set(name, found);
     return found;
   };
-  if (rows.every((row) => Object.keys(row.group).length === 0)) for (let start = bucketStart(from, interval); start < to; start += step) cell(start, {});
+  if (rows.every((row) => Object.keys(row.group).length === 0))
+    for (let start = bucketStart(from, interval); start < to; start += step) cell(start, {});
   for (const row of rows) {
     const c = cell(bucketStart(row.start.getTime(), interval), row.group);
     c.requests += row.requests;

@@ -39,13 +39,24 @@ export async function usageSeries(actor: Can<"usage.read">, query: UsageQuery): 
   ];
   const groups = by.map((name) => Prisma.raw(`"${columns[name]}" as "${fields[name]}"`));
   const seconds = Prisma.raw(String(step / 1000));
-  const rows = await db.$queryRaw<({ start: Date; kind: string; requests: number; credits: number; latency: number[] } & Record<string, string>)[]>`
+  const rows = await db.$queryRaw<
+    ({ start: Date; kind: string; requests: number; credits: number; latency: number[] } & Record<string, string>)[]
+  >`
     select to_timestamp(floor(extract(epoch from ${time}) / ${seconds}) * ${seconds}) as "start", "outcome" as "kind",
       ${minutes ? Prisma.raw("count(*)::int") : Prisma.raw('sum("requests")::int')} as "requests", sum("credits")::int as "credits", ${minutes ? eventLatency : bucketLatency} as "latency"
       ${groups.length > 0 ? Prisma.sql`, ${Prisma.join(groups)}` : Prisma.empty}
     from ${Prisma.raw(minutes ? '"UsageEvent"' : '"UsageBucket"')} where ${Prisma.join(conditions, " and ")}
     group by 1, 2 ${groups.length > 0 ? Prisma.sql`, ${Prisma.join(by.map((name) => Prisma.raw(`"${columns[name]}"`)))}` : Prisma.empty}`;
-  const counts = rows.map((row): CountRow => ({ start: row.start, outcome: row.kind, requests: row.requests, credits: row.credits, latency: row.latency, group: Object.fromEntries(by.map((name) => [fields[name], row[fields[name]] ?? ""])) }));
+  const counts = rows.map(
+    (row): CountRow => ({
+      start: row.start,
+      outcome: row.kind,
+      requests: row.requests,
+      credits: row.credits,
+      latency: row.latency,
+      group: Object.fromEntries(by.map((name) => [fields[name], row[fields[name]] ?? ""])),
+    }),
+  );
   return { data: seriesOf(counts, from, to, query.interval) };
 }
 

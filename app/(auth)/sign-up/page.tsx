@@ -14,7 +14,9 @@ export default async function SignUpPage() {
   return (
     <>
       <AuthTitle title={isOpen ? "Create an account" : "By invitation"}>
-        {isOpen ? "and the organization that your keys belong to" : "Accounts are made by a link in a mail. Ask whoever runs this console, or an admin of your organization."}
+        {isOpen
+          ? "and the organization that your keys belong to"
+          : "Accounts are made by a link in a mail. Ask whoever runs this console, or an admin of your organization."}
       </AuthTitle>
       {isOpen && <SignUpForm />}
       <p className="mt-6 text-fg-2">

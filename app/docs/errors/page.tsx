@@ -13,7 +13,8 @@ const guide: Record<ErrorType, { title: string; means: string; todo: string }> =
   },
   unauthorized: {
     title: "The key is not accepted",
-    means: "No key was sent, or one that is unknown, revoked, expired, paused or not yet valid. The answer is the same for all of them, so that nobody learns which keys exist.",
+    means:
+      "No key was sent, or one that is unknown, revoked, expired, paused or not yet valid. The answer is the same for all of them, so that nobody learns which keys exist.",
     todo: "Look up the key by its prefix in the console: its page says which of these it is. Send it as Authorization: Bearer or X-API-Key.",
   },
   insufficient_credits: {
@@ -68,7 +69,8 @@ const guide: Record<ErrorType, { title: string; means: string; todo: string }> =
   },
   rate_limit_exceeded: {
     title: "The limit of this minute is reached",
-    means: "The key, or the address where no key was recognised, made as many requests as its limit allows in this minute. The refused request counts against nothing.",
+    means:
+      "The key, or the address where no key was recognised, made as many requests as its limit allows in this minute. The refused request counts against nothing.",
     todo: "Wait as many seconds as Retry-After says. Spread the calls, or ask the operator for a higher limit.",
   },
   quota_exceeded: {
@@ -96,7 +98,12 @@ export default function ErrorsPage() {
       contents={errorTypes.map((type) => ({ id: type, label: type, mono: true }))}
     >
       {errorTypes.map((type) => (
-        <section key={type} id={type} aria-labelledby={`${type}-title`} className="border-t border-line py-6 text-h3 leading-6 font-normal tracking-normal target:bg-page">
+        <section
+          key={type}
+          id={type}
+          aria-labelledby={`${type}-title`}
+          className="border-t border-line py-6 text-h3 leading-6 font-normal tracking-normal target:bg-page"
+        >
           <h2 id={`${type}-title`} className="text-h2 font-semibold">
             {guide[type].title}
           </h2>

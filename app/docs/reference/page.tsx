@@ -4,11 +4,11 @@ import { EndpointEntry, type EndpointView } from "@/components/docs/endpoint-ent
 import { rowsOf, type SchemaRow } from "@/components/docs/schema-rows";
 import type { Base } from "@/components/docs/snippet";
 import { accesses, callersOf, isOrgPermission, reachOf, roles } from "@/lib/access/permissions";
+import type { Front } from "@/lib/auth/front";
 import { pageFront } from "@/lib/auth/page";
 import type { Endpoint } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { endpoints, handle } from "@/lib/http/app";
-import type { Front } from "@/lib/http/front";
 
 export const metadata: Metadata = { title: "API reference" };
 
@@ -62,7 +62,15 @@ function toView(endpoint: Endpoint, document: OpenApi): EndpointView {
     scope,
     status,
     callers: callersIn(endpoint),
-    counts: endpoint.free ? "against nothing" : callersOf(endpoint.permission).key ? "against the key’s limit and the quota" : endpoint.perAddress !== null ? `up to ${endpoint.perAddress} a minute from one address` : callersOf(endpoint.permission).operator ? "against the operator’s limit" : "against the person’s limit, no quota",
+    counts: endpoint.free
+      ? "against nothing"
+      : callersOf(endpoint.permission).key
+        ? "against the key’s limit and the quota"
+        : endpoint.perAddress !== null
+          ? `up to ${endpoint.perAddress} a minute from one address`
+          : callersOf(endpoint.permission).operator
+            ? "against the operator’s limit"
+            : "against the person’s limit, no quota",
     pathParameters: [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? ""),
     query: endpoint.query === null ? [] : rowsOf(endpoint.query, "input"),
     body,
@@ -80,7 +88,11 @@ function callersIn({ permission }: Endpoint): string[] {
   const people = roles.filter((role) => reachOf({ type: "user", role }, permission) !== null);
   return [
     ...(key ? [keys.length === accesses.length ? "any key" : `keys with access ${keys.join(", ")}`] : []),
-    ...(session ? [`${people.length === roles.length ? "people signed in" : `people signed in as ${people.join(", ")}`}${key ? "" : ", session only"}`] : []),
+    ...(session
+      ? [
+          `${people.length === roles.length ? "people signed in" : `people signed in as ${people.join(", ")}`}${key ? "" : ", session only"}`,
+        ]
+      : []),
     ...(operator ? ["the operator, with X-Admin-Token"] : []),
     ...(anonymous ? ["anybody"] : []),
   ];
@@ -88,22 +100,43 @@ function callersIn({ permission }: Endpoint): string[] {
 
 function exampleOf({ method, path, permission }: Endpoint, body: readonly SchemaRow[]): string {
   const { key, operator, anonymous } = callersOf(permission);
-  const headers = key ? ['-H "X-API-Key: $LATCHKEY_API_KEY"'] : operator ? ['-H "X-Admin-Token: $ADMIN_TOKEN"'] : anonymous ? [] : ['-H "Cookie: $SESSION"', ...(isOrgPermission(permission) ? ['-H "Latchkey-Organization: $ORGANIZATION"'] : [])];
+  const headers = key
+    ? ['-H "X-API-Key: $LATCHKEY_API_KEY"']
+    : operator
+      ? ['-H "X-Admin-Token: $ADMIN_TOKEN"']
+      : anonymous
+        ? []
+        : ['-H "Cookie: $SESSION"', ...(isOrgPermission(permission) ? ['-H "Latchkey-Organization: $ORGANIZATION"'] : [])];
   const fields = body.filter((row) => row.isRequired && !row.path.includes("."));
   const lines = [
     `curl ${method === "GET" ? "" : `-X ${method} `}$BASE${path.replace(/\{(\w+)\}/g, "$ID")}`,
     ...headers,
-    ...(fields.length === 0 ? [] : ['-H "Content-Type: application/json"', `-d '${JSON.stringify(Object.fromEntries(fields.map((row) => [row.path, sampleOf(row)])))}'`]),
+    ...(fields.length === 0
+      ? []
+      : [
+          '-H "Content-Type: application/json"',
+          `-d '${JSON.stringify(Object.fromEntries(fields.map((row) => [row.path, sampleOf(row)])))}'`,
+        ]),
   ];
   return lines.join(" \\\n  ");
 }
 
-const samples: Record<string, string> = { name: "Invoice intake", email: "maya@example.com", password: "…", organization: "Kestrel Papers", company: "Kestrel Papers", token: "…" };
+const samples: Record<string, string> = {
+  name: "Invoice intake",
+  email: "maya@example.com",
+  password: "…",
+  organization: "Kestrel Papers",
+  company: "Kestrel Papers",
+  token: "…",
+};
 
 function sampleOf({ path, kind }: SchemaRow): string {
   return samples[path] ?? (kind.includes(" · ") ? (kind.split(" · ", 1)[0] ?? "") : path === "tier" ? "starter" : "…");
 }
 
 function idOf(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
 }

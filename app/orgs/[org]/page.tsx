@@ -44,7 +44,10 @@ export default async function OverviewPage({ params }: { params: Promise<{ org: 
   const mayCreateGroups = reachOf(actor, "groups.write") !== null;
   const mayCreateKeys = reachOf(actor, "keys.create") !== null;
   const [group] = groups.data;
-  const primary = group === undefined ? mayCreateGroups && { href: `/orgs/${slug}/groups?new=1`, words: "Create group" } : mayCreateKeys && { href: `/orgs/${slug}/keys?new=1`, words: "Generate key" };
+  const primary =
+    group === undefined
+      ? mayCreateGroups && { href: `/orgs/${slug}/groups?new=1`, words: "Create group" }
+      : mayCreateKeys && { href: `/orgs/${slug}/keys?new=1`, words: "Generate key" };
   const { publicUrl, publicUrlIsSet } = env();
   return (
     <Page>
@@ -66,8 +69,23 @@ export default async function OverviewPage({ params }: { params: Promise<{ org: 
         <Today /> · plan {org.plan.name}
       </PageHeader>
       <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
-        <Checklist org={{ id: org.id, slug, createdAt: org.created_at }} group={group} keys={keys} calls={calls} mayCreateGroups={mayCreateGroups} mayCreateKeys={mayCreateKeys} />
-        <Figures org={slug} yesterday={yesterday} monthStart={monthStart} days={days} month={month} quota={org.requests_per_month} isFirstDay={org.created_at.slice(0, 10) === dayOf(now)} />
+        <Checklist
+          org={{ id: org.id, slug, createdAt: org.created_at }}
+          group={group}
+          keys={keys}
+          calls={calls}
+          mayCreateGroups={mayCreateGroups}
+          mayCreateKeys={mayCreateKeys}
+        />
+        <Figures
+          org={slug}
+          yesterday={yesterday}
+          monthStart={monthStart}
+          days={days}
+          month={month}
+          quota={org.requests_per_month}
+          isFirstDay={org.created_at.slice(0, 10) === dayOf(now)}
+        />
         <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 lg:grid-cols-[minmax(0,1fr)_336px]">
           <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
             <CallsPerHour org={slug} hours={hours} />

@@ -15,7 +15,9 @@ export default async function InvitePage({ params }: { params: Promise<{ token: 
   if (offer === null) {
     return (
       <>
-        <AuthTitle title="This invitation is over">It was used already, is older than seven days, or a newer one took its place. Ask for another.</AuthTitle>
+        <AuthTitle title="This invitation is over">
+          It was used already, is older than seven days, or a newer one took its place. Ask for another.
+        </AuthTitle>
         <Button asChild>
           <Link href="/">Go to the console</Link>
         </Button>

@@ -32,7 +32,11 @@ export default async function KeysPage({ params, searchParams }: Props) {
       initial={initial}
       counts={counts}
       groups={groups.data.map(({ id, name }) => ({ id, name }))}
-      create={reachOf(actor, "keys.create") === null ? null : { scopes: organization.scopes, mayAdmin: actor.role !== "developer", baseUrl: publicUrlIsSet ? publicUrl : null }}
+      create={
+        reachOf(actor, "keys.create") === null
+          ? null
+          : { scopes: organization.scopes, mayAdmin: actor.role !== "developer", baseUrl: publicUrlIsSet ? publicUrl : null }
+      }
       mayCreateGroup={reachOf(actor, "groups.write") !== null}
       revoking={{ reach: reachOf(actor, "keys.revoke"), personId: actor.id }}
     />

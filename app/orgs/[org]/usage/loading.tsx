@@ -10,7 +10,12 @@ export default function UsageLoading() {
       <div className="grid gap-4">
         <Stats label="Usage">
           {["Requests", "Refused", "Errors", "Latency, p95"].map((label) => (
-            <Stat key={label} label={label} value={<Skeleton className="my-2 h-[18px] w-24" />} note={<Skeleton className="my-1 h-2 w-20" />} />
+            <Stat
+              key={label}
+              label={label}
+              value={<Skeleton className="my-2 h-[18px] w-24" />}
+              note={<Skeleton className="my-1 h-2 w-20" />}
+            />
           ))}
         </Stats>
         <Card title="Requests per hour">

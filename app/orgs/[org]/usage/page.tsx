@@ -26,5 +26,13 @@ export default async function UsagePage({ params, searchParams }: Props) {
     usageSeries(reader, { ...query, group_by: ["outcome"] }),
     listKeys(authorize(actor, "keys.read"), { limit: 1000 }),
   ]);
-  return <UsageView org={org} span={span} start={start} initial={{ all, key, route, outcome }} keys={keys.data.map(({ id, name, key_prefix }) => ({ id, name, prefix: key_prefix }))} />;
+  return (
+    <UsageView
+      org={org}
+      span={span}
+      start={start}
+      initial={{ all, key, route, outcome }}
+      keys={keys.data.map(({ id, name, key_prefix }) => ({ id, name, prefix: key_prefix }))}
+    />
+  );
 }

@@ -30,7 +30,15 @@ export default async function GroupPage({ params }: GroupPageProps) {
   ]);
   return (
     <Page>
-      <GroupView org={org} group={group} keys={keys} days={days} since={since} limit={KEYS_SHOWN} mayCreateKeys={reachOf(actor, "keys.create") !== null} />
+      <GroupView
+        org={org}
+        group={group}
+        keys={keys}
+        days={days}
+        since={since}
+        limit={KEYS_SHOWN}
+        mayCreateKeys={reachOf(actor, "keys.create") !== null}
+      />
     </Page>
   );
 }

@@ -22,5 +22,13 @@ export default async function KeyPage({ params }: Props) {
     usageSeries(authorize(actor, "usage.read"), { key_id: id, interval: "1h" }),
     listAudit(authorize(actor, "audit.read"), { api_key: id, limit: 5 }),
   ]);
-  return <KeyView key={id} org={org} group={{ id: group.id, name: group.name }} revoking={{ reach: reachOf(actor, "keys.revoke"), personId: actor.id }} initial={{ key, logs, day, audit }} />;
+  return (
+    <KeyView
+      key={id}
+      org={org}
+      group={{ id: group.id, name: group.name }}
+      revoking={{ reach: reachOf(actor, "keys.revoke"), personId: actor.id }}
+      initial={{ key, logs, day, audit }}
+    />
+  );
 }

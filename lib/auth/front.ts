@@ -1,5 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { Origin } from "@/lib/access/permissions";
 import { countryOf } from "@/lib/country";
 import { newId } from "@/lib/ids";
@@ -18,7 +18,8 @@ export interface Front extends Origin {
 const headerName = () => once("front.header", () => `x-latchkey-${randomBytes(12).toString("hex")}`);
 
 /** Headers that mean something inside and are dropped when they come from outside. */
-const INTERNAL = /^(x-latchkey-|x-middleware-|x-invoke-|x-nextjs-(?!data)|x-matched-path|x-forwarded-host$|x-forwarded-proto$|x-forwarded-port$|x-real-ip$|forwarded$)/;
+const INTERNAL =
+  /^(x-latchkey-|x-middleware-|x-invoke-|x-nextjs-(?!data)|x-matched-path|x-forwarded-host$|x-forwarded-proto$|x-forwarded-port$|x-real-ip$|forwarded$)/;
 
 /** Reads what the front handed on; a request that did not come through it has no address and is trusted with nothing. */
 export function frontOf(headers: { get(name: string): string | null }): Front {
@@ -54,11 +55,15 @@ export function receive(message: IncomingMessage, trustedProxies: readonly strin
  * An entry that is no address ends the walk with "unknown" (null).
  */
 export function clientAddress(socket: string | null, forwardedFor: string | null, trustedProxies: readonly string[]): string | null {
-  const chain = (forwardedFor ?? "").split(",").map((entry) => entry.trim()).filter(Boolean);
+  const chain = (forwardedFor ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter(Boolean);
   let address = socket === null ? null : canonicalAddress(socket);
   while (address !== null && trustedProxies.length > 0 && admits(trustedProxies, address) && chain.length > 0) {
     const next = chain.pop() as string;
-    address = canonicalAddress(next) ?? canonicalAddress(next.replace(/^\[(.+)\](:\d+)?$/, "$1")) ?? canonicalAddress(next.replace(/:\d+$/, ""));
+    address =
+      canonicalAddress(next) ?? canonicalAddress(next.replace(/^\[(.+)\](:\d+)?$/, "$1")) ?? canonicalAddress(next.replace(/:\d+$/, ""));
   }
   return address;
 }
