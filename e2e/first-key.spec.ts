@@ -27,6 +27,7 @@ test("a newcomer gets from npm start to a key that works, sees its calls, and en
       await page.goto("/");
       await expect(page).toHaveURL(/\/sign-in/);
       await page.getByRole("link", { name: "Create an account" }).click();
+      await expect(page.getByRole("heading", { name: "Create an account" })).toBeVisible();
       await page.getByLabel("E-mail").fill("maya.lindqvist@kestrel.example");
       await page.getByLabel("Password", { exact: true }).fill("correct horse battery");
       await page.getByLabel("Organization").fill("Kestrel Papers");

@@ -17,7 +17,11 @@ test("no cursor is the first page", () => {
 
 test("a cursor leads back to its position in its list, whatever text is in it", () => {
   const texts = fc.array(fc.string({ unit: "grapheme" }), { maxLength: 4 });
-  fc.assert(fc.property(texts, texts, (position, list) => expect(fromCursor(toCursor(position, list), list)).toEqual(position)));
+  fc.assert(
+    fc.property(texts, texts, (position, list) => {
+      expect(fromCursor(toCursor(position, list), list)).toEqual(position);
+    }),
+  );
 });
 
 test("a cursor can stand in an address as it is", () => {

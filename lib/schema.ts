@@ -21,11 +21,19 @@ export const Instant = z.iso
   .refine((text) => Date.parse(text) >= 0, "must be after 1970");
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const TIME = /^T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?$/;
+
+/** Milliseconds; NaN for what is no date. Date.parse alone reads 30 February as 2 March, and a time without a zone as the machine's: here that is UTC. */
+function timeOf(text: string): number {
+  const [day, time] = [text.slice(0, 10), text.slice(10)];
+  const midnight = DAY.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
+  if (new Date(midnight).getUTCDate() !== Number(day.slice(8))) return Number.NaN;
+  if (time === "") return midnight;
+  return TIME.test(time) ? Date.parse(/[Z+-]/.test(time) ? text : `${text}Z`) : Number.NaN;
+}
 
 /** A day (UTC) or an instant; `end` of a range given as a day includes that day. */
-export const DateOrInstant = z
-  .string()
-  .refine((text) => Date.parse(text) >= 0 && (DAY.test(text) || /^\d{4}-\d{2}-\d{2}T/.test(text)), "must be an ISO 8601 date or instant");
+export const DateOrInstant = z.string().refine((text) => timeOf(text) >= 0, "must be an ISO 8601 date or instant");
 
 /** `start_date/end_date` and `start/end` are synonyms in every list that has a range. */
 export const RangeQuery = {
@@ -48,9 +56,8 @@ export function rangeOf(
 ): Range {
   const start = query.start_date ?? query.start;
   const end = query.end_date ?? query.end;
-  const from = start === undefined ? null : new Date(DAY.test(start) ? `${start}T00:00:00Z` : start);
-  let to = end === undefined ? null : new Date(DAY.test(end) ? `${end}T00:00:00Z` : end);
-  if (to !== null && end !== undefined && DAY.test(end)) to = new Date(to.getTime() + 86_400_000);
+  const from = start === undefined ? null : new Date(timeOf(start));
+  const to = end === undefined ? null : new Date(timeOf(end) + (DAY.test(end) ? 86_400_000 : 0));
   if (from !== null && to !== null && to <= from) refuse("the range ends before it begins");
   return { from, to };
 }

@@ -42,7 +42,7 @@ export function SessionsCard({ sessions: initialData }: { sessions: List<Session
                 {session.is_current && <Badge tone="ok">This one</Badge>}
               </p>
               <p className="text-sm text-fg-3">
-                <span className="mono">{formatAddress(session.ip)}</span>, seen <Time iso={session.last_seen_at} />, since{" "}
+                <span className="mono">{formatAddress(session.ip)}</span> · <Time iso={session.last_seen_at} /> · since{" "}
                 <Time iso={session.created_at} as="date" />
               </p>
             </div>

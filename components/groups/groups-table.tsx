@@ -68,7 +68,7 @@ export function GroupsTable({ org, groups: initialData, mayCreate }: GroupsTable
                 </Td>
                 <Td numeric phone="hidden">
                   {group.rate_limit_rpm === null ? (
-                    <span className="text-fg-3">plan’s</span>
+                    <span className="text-fg-3">the plan’s</span>
                   ) : (
                     `${formatNumber(group.rate_limit_rpm)} / min`
                   )}

@@ -48,7 +48,7 @@ export function MembersTable({ org, members: initialData, personId, roles, outbo
       <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
       <Table
         label="Members"
-        columns={[{}, { width: "240px" }, { width: "96px" }, { width: "140px" }, { width: "140px", className: "max-lg:hidden" }]}
+        columns={[{}, { width: "280px" }, { width: "96px" }, { width: "140px" }, { width: "140px", className: "max-lg:hidden" }]}
       >
         <THead>
           <Th>Person</Th>

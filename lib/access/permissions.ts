@@ -71,6 +71,7 @@ const table = {
 
 export type Permission = keyof typeof table;
 
+export const permissions = Object.keys(table) as Permission[];
 
 declare const proven: unique symbol;
 

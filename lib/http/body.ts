@@ -50,12 +50,13 @@ function tooLarge(): AppError {
   return new AppError("payload_too_large", `The body may have at most ${MAX_BYTES / 1024} KB.`);
 }
 
-/** Why a JSON value cannot be worked with: nested too deep, or with text that no database holds. Null when it can. */
+/** Why a JSON value cannot be worked with: nested too deep, with text that no database holds, or with a name that is none. Null when it can. */
 function unusable(value: unknown, depth: number): string | null {
   if (typeof value === "string") return isStorable(value) ? null : "The body has text with a NUL or half of a character.";
   if (typeof value !== "object" || value === null) return null;
   if (depth >= MAX_DEPTH) return `The body is nested more than ${MAX_DEPTH} levels deep.`;
   for (const [name, part] of Object.entries(value)) {
+    if (name === "__proto__") return "The body has a field called __proto__.";
     const fault = unusable(name, depth + 1) ?? unusable(part, depth + 1);
     if (fault !== null) return fault;
   }
@@ -68,7 +69,7 @@ export function isStorable(text: string): boolean {
 
 /** What the schema makes of a value. Throws invalid_request with JSON path → message. */
 export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { reportInput: true }); // so that a missing field differs from a wrong one
   if (parsed.success) return parsed.data;
   const details: Record<string, string> = {};
   for (const issue of parsed.error.issues) {

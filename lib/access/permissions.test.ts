@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import { type Access, accesses, accessIncludes, type Actor, authorize, permissions, reachOf, roles } from "@/lib/access/permissions";
+import { origin, refusal } from "@/lib/testing/factories";
+
+const actor = (changed: Partial<Actor>): Actor => ({ type: "user", id: "usr_1", name: "Maya", role: null, orgId: "org_1", groupId: null, environment: null, request: origin(), ...changed });
+
+/** permission × column → how far it goes, as one block of text: a change of any cell shows in review. */
+function grid(columns: Record<string, Pick<Actor, "type" | "role">>): string {
+  const width = Math.max(...permissions.map((permission) => permission.length));
+  const cells = (texts: string[]) => texts.map((text) => text.padEnd(13)).join("").trimEnd();
+  const lines = permissions.map((permission) => `${permission.padEnd(width + 2)}${cells(Object.values(columns).map((who) => reachOf(who, permission) ?? "-"))}`);
+  return `\n${[`${"".padEnd(width + 2)}${cells(Object.keys(columns))}`, ...lines].join("\n")}\n`;
+}
+
+test("permission × role", () => {
+  expect(grid({ ...Object.fromEntries(roles.map((role) => [role, { type: "user", role }])), "no role": { type: "user", role: null } } as never)).toMatchInlineSnapshot(`
+    "
+                     viewer       developer    admin        owner        no role
+    accounts.create  -            -            -            -            -
+    sessions.create  own          own          own          own          own
+    account.manage   own          own          own          own          own
+    orgs.create      own          own          own          own          own
+    orgs.enable      -            -            -            -            -
+    self.read        organization organization organization organization -
+    limits.read      -            -            -            -            -
+    org.read         organization organization organization organization -
+    members.read     organization organization organization organization -
+    members.write    -            -            organization organization -
+    keys.read        organization organization organization organization -
+    keys.create      -            organization organization organization -
+    keys.revoke      -            own          organization organization -
+    groups.read      organization organization organization organization -
+    groups.write     -            -            organization organization -
+    usage.read       organization organization organization organization -
+    logs.read        organization organization organization organization -
+    audit.read       organization organization organization organization -
+    data.read        -            -            -            -            -
+    data.write       -            -            -            -            -
+    "
+  `);
+});
+
+test("permission × access of a key, and who is neither", () => {
+  const others = { operator: { type: "operator", role: null }, anonymous: { type: "anonymous", role: null }, system: { type: "system", role: null } };
+  expect(grid({ ...Object.fromEntries(accesses.map((role) => [role, { type: "key", role }])), ...others } as never)).toMatchInlineSnapshot(`
+    "
+                     read         write        full         admin        operator     anonymous    system
+    accounts.create  -            -            -            -            -            own          -
+    sessions.create  -            -            -            -            -            own          -
+    account.manage   -            -            -            -            -            -            -
+    orgs.create      -            -            -            -            -            -            -
+    orgs.enable      -            -            -            -            organization -            -
+    self.read        own          own          own          own          -            -            -
+    limits.read      own          own          own          own          -            -            -
+    org.read         -            -            -            organization -            -            -
+    members.read     -            -            -            -            -            -            -
+    members.write    -            -            -            -            -            -            -
+    keys.read        own          own          group        organization -            -            -
+    keys.create      -            -            group        organization -            -            -
+    keys.revoke      own          own          group        organization -            -            -
+    groups.read      group        group        group        organization -            -            -
+    groups.write     -            -            -            organization -            -            -
+    usage.read       group        -            group        organization -            -            -
+    logs.read        group        -            group        organization -            -            -
+    audit.read       -            -            group        organization -            -            -
+    data.read        own          -            own          own          -            -            -
+    data.write       -            own          own          own          -            -            -
+    "
+  `);
+});
+
+describe("a bigger role or access loses nothing", () => {
+  const rank = { own: 1, group: 2, organization: 3 };
+  const reach = (who: Pick<Actor, "type" | "role">, permission: (typeof permissions)[number]) => rank[reachOf(who, permission) ?? ("" as never)] ?? 0;
+
+  test.each([
+    ["viewer", "developer"],
+    ["developer", "admin"],
+    ["admin", "owner"],
+  ] as const)("%s → %s", (smaller, bigger) => {
+    for (const permission of permissions)
+      expect(reach({ type: "user", role: bigger }, permission), permission).toBeGreaterThanOrEqual(reach({ type: "user", role: smaller }, permission));
+  });
+
+  test.each([
+    ["read", "full"],
+    ["write", "full"],
+    ["full", "admin"],
+  ] as const)("%s → %s", (smaller, bigger) => {
+    for (const permission of permissions)
+      expect(reach({ type: "key", role: bigger }, permission), permission).toBeGreaterThanOrEqual(reach({ type: "key", role: smaller }, permission));
+  });
+});
+
+test("a role is no access and an access no role: the word admin means each for its own kind", () => {
+  expect(reachOf({ type: "key", role: "admin" }, "members.write")).toBeNull();
+  expect(reachOf({ type: "user", role: "full" }, "keys.create")).toBeNull();
+  expect(reachOf({ type: "key", role: "owner" }, "keys.create")).toBeNull();
+});
+
+describe("read and write stand side by side, below full, below admin", () => {
+  const expected: Record<Access, Access[]> = { read: ["read"], write: ["write"], full: ["read", "write", "full"], admin: ["read", "write", "full", "admin"] };
+  test.each(accesses)("%s", (access) => {
+    expect(accesses.filter((other) => accessIncludes(access, other))).toEqual(expected[access]);
+  });
+});
+
+describe("asking", () => {
+  test("proves the reach and keeps the actor", () => {
+    const who = actor({ role: "developer" });
+    expect(authorize(who, "keys.revoke")).toEqual({ ...who, reach: "own" });
+  });
+
+  test.each([
+    ["nobody", actor({ type: "anonymous" }), "keys.read", "unauthorized", /Sign in/],
+    ["a person whose role is too small, naming those that are not", actor({ role: "viewer" }), "keys.create", "forbidden", /viewer.*developer or admin or owner/],
+    ["a person without a role", actor({}), "keys.read", "forbidden", /none/],
+    ["a person where only keys may", actor({ role: "owner" }), "data.read", "forbidden", /takes a key/],
+    ["a key whose access is too small, naming what is needed", actor({ type: "key", role: "read" }), "keys.create", "insufficient_scope", /access full or admin/],
+    ["a key where only people may", actor({ type: "key", role: "admin" }), "members.write", "insufficient_scope", /signed-in person/],
+    ["the operator in an organization", actor({ type: "operator" }), "keys.read", "forbidden", /does not allow/],
+  ] as const)("%s is refused", async (_, who, permission, type, words) => {
+    expect(await refusal(() => authorize(who, permission))).toMatchObject({ type, message: expect.stringMatching(words) });
+  });
+});

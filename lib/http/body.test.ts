@@ -1,0 +1,130 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { parse, readJson } from "@/lib/http/body";
+import { refusal } from "@/lib/testing/factories";
+
+const KB256 = 256 * 1024;
+
+function post(body: string | Uint8Array<ArrayBuffer> | ReadableStream | null, headers: Record<string, string> = { "Content-Type": "application/json" }): Request {
+  return new Request("http://x/", { method: "POST", headers, body, ...(body instanceof ReadableStream ? { duplex: "half" } : {}) } as RequestInit);
+}
+
+const nested = (depth: number, inner = "1") => `${'{"a":'.repeat(depth)}${inner}${"}".repeat(depth)}`;
+
+describe("a JSON body is read", () => {
+  test.each([
+    ["an object", '{"name":"x","list":[1,null,true]}'],
+    ["nested 20 levels deep", nested(20)],
+    ["lists nested 20 levels deep", `${"[".repeat(20)}${"]".repeat(20)}`],
+    ["of exactly 256 KB", JSON.stringify({ a: "x".repeat(KB256 - 8) })],
+    ["with characters of every plane", '{"name":"ü 你 👩‍👩‍👧‍👦"}'],
+    ["with a byte order mark", '\uFEFF{"a":1}'],
+  ])("%s", async (_, text) => {
+    expect(await readJson(post(text), false)).toEqual(JSON.parse(text.replace("\uFEFF", "")));
+  });
+
+  test("whatever JSON it is", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.jsonValue({ maxDepth: 5, stringUnit: "grapheme" }), async (value) => {
+        const text = JSON.stringify(value);
+        fc.pre(!text.includes("\\u0000"));
+        expect(await readJson(post(text), false)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  test.each(["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"])("as %s", async (type) => {
+    expect(await readJson(post("{}", { "Content-Type": type }), false)).toEqual({});
+  });
+
+  test("as {} when it may be left out and is", async () => {
+    expect(await readJson(post(null, {}), true)).toEqual({});
+    expect(await readJson(post("", {}), true)).toEqual({});
+  });
+});
+
+describe("a body is refused", () => {
+  test.each<[string, string | Uint8Array<ArrayBuffer> | null, Record<string, string> | undefined, string]>([
+    ["as text/plain", "{}", { "Content-Type": "text/plain" }, "unsupported_media_type"],
+    ["as a form", "name=x", { "Content-Type": "application/x-www-form-urlencoded" }, "unsupported_media_type"],
+    ["as multipart", "--x", { "Content-Type": "multipart/form-data; boundary=x" }, "unsupported_media_type"],
+    ["as almost JSON", "{}", { "Content-Type": "application/jsonp" }, "unsupported_media_type"],
+    ["without a type", new TextEncoder().encode("{}"), {}, "unsupported_media_type"],
+    ["when it is missing", null, undefined, "invalid_request"],
+    ["when it is cut off", '{"name":"x"', undefined, "invalid_request"],
+    ["with a trailing comma", '{"name":"x",}', undefined, "invalid_request"],
+    ["with single quotes", "{'name':'x'}", undefined, "invalid_request"],
+    ["with NaN", '{"a":NaN}', undefined, "invalid_request"],
+    ["with two values", "{}{}", undefined, "invalid_request"],
+    ["of one byte more than 256 KB", JSON.stringify({ a: "x".repeat(KB256 - 7) }), undefined, "payload_too_large"],
+    ["nested 21 levels deep", nested(21), undefined, "invalid_request"],
+    ["nested 10,000 levels deep", nested(10_000), undefined, "invalid_request"],
+    ["with NUL in a value", '{"name":"a\\u0000b"}', undefined, "invalid_request"],
+    ["with NUL in a name", '{"a\\u0000b":1}', undefined, "invalid_request"],
+    ["with half of a character", '{"name":"\\ud800"}', undefined, "invalid_request"],
+    ["with half of a character in a list", '["\\udc00"]', undefined, "invalid_request"],
+    ["that is not UTF-8", new Uint8Array([0x22, 0xff, 0xfe, 0x22]), undefined, "invalid_request"],
+    ["in Latin-1", new Uint8Array([0x22, 0xfc, 0x22]), undefined, "invalid_request"],
+    ["with __proto__", '{"__proto__":{"isAdmin":true}}', undefined, "invalid_request"],
+    ["with __proto__ inside", '{"metadata":{"__proto__":"x"}}', undefined, "invalid_request"],
+  ])("%s", async (_, body, headers, type) => {
+    expect((await refusal(readJson(post(body, headers), false))).type).toBe(type);
+  });
+
+  test("over 256 KB by its declared length, before a byte of it is read", async () => {
+    let pulled = 0;
+    const body = new ReadableStream({
+      pull: (controller) => {
+        pulled += 1;
+        controller.enqueue(new Uint8Array(1024));
+      },
+    }, { highWaterMark: 0 });
+    const request = post(body, { "Content-Type": "application/json", "Content-Length": String(KB256 + 1) });
+    expect((await refusal(readJson(request, false))).type).toBe("payload_too_large");
+    expect(pulled).toBe(0);
+  });
+
+  test("that never ends: reading stops at 256 KB", async () => {
+    let sent = 0;
+    const body = new ReadableStream({
+      pull: (controller) => {
+        sent += 65_536;
+        controller.enqueue(new Uint8Array(65_536));
+      },
+    });
+    expect((await refusal(readJson(post(body), false))).type).toBe("payload_too_large");
+    expect(sent).toBeLessThan(2 * KB256);
+  });
+});
+
+describe("a body that its schema does not take", () => {
+  const Schema = z.strictObject({ name: z.string().min(1, "may not be empty"), owner: z.strictObject({ id: z.string() }).optional(), list: z.array(z.int("must be a whole number")).optional() });
+
+  test.each<[string, unknown, Record<string, string>]>([
+    ["a missing field", {}, { name: "is needed" }],
+    ["an empty one", { name: "" }, { name: "may not be empty" }],
+    ["an unknown field", { name: "x", isAdmin: true }, { isAdmin: "is not a field of this call" }],
+    ["an unknown field inside", { name: "x", owner: { id: "1", role: "owner" } }, { "owner.role": "is not a field of this call" }],
+    ["a wrong entry of a list", { name: "x", list: [1, 1.5] }, { "list.1": "must be a whole number" }],
+    ["an operator object where a text is expected", { name: { not: "" } }, { name: expect.stringMatching(/string/) }],
+    ["a list instead of an object", [], { body: expect.stringMatching(/object/) }],
+    ["a text instead of an object", "x", { body: expect.stringMatching(/object/) }],
+    ["null", null, { body: expect.stringMatching(/object/) }],
+  ])("%s: is named by its path", async (_, value, details) => {
+    const error = await refusal(() => parse(Schema, value));
+    expect(error).toMatchObject({ type: "invalid_request", details });
+    expect(Object.keys(error.details)).toEqual(Object.keys(details));
+  });
+
+  test("names every fault, and says the first three in its sentence", async () => {
+    const error = await refusal(() => parse(Schema, { a: 1, b: 2, c: 3, d: 4, name: "x" }));
+    expect(Object.keys(error.details)).toEqual(["a", "b", "c", "d"]);
+    expect(error.message).toMatch(/and 1 more/);
+  });
+
+  test("does not repeat what was sent", async () => {
+    const error = await refusal(() => parse(Schema, { name: 7, owner: { id: ["hunter2"] }, list: "hunter2" }));
+    expect(JSON.stringify([error.message, error.details])).not.toContain("hunter2");
+  });
+});
