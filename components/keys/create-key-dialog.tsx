@@ -88,6 +88,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
       if (!isApiError(error)) return;
       setWrong(error.details);
       if (Object.keys(error.details).some((path) => /^(access|scopes|expires_at)/.test(path))) setUnfolded(true);
+      focusWrong();
     },
   });
   const [copied, setCopied] = useState(false);
@@ -109,6 +110,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
     setWrong(problems);
     if (problems.scopes || problems.expires_at) setUnfolded(true);
     if (Object.keys(problems).length === 0) create.mutate();
+    else focusWrong();
   };
 
   const created = create.data;
@@ -341,6 +343,10 @@ function problemsOf(draft: Draft): Record<string, string> {
   if (draft.expiry === "custom" && draft.date === "") problems.expires_at = "needs a date";
   else if ((expiryOf(draft)?.getTime() ?? Number.POSITIVE_INFINITY) <= Date.now()) problems.expires_at = "must be in the future";
   return problems;
+}
+
+function focusWrong(): void {
+  setTimeout(() => document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true]")?.focus());
 }
 
 function only(problems: Record<string, string>, field: string): Record<string, string> {

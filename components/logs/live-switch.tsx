@@ -10,7 +10,7 @@ export function LiveSwitch({ on, onChange }: { on: boolean; onChange: (on: boole
       role="switch"
       aria-checked={on}
       onClick={() => onChange(!on)}
-      className="fast flex h-control cursor-default items-center gap-2 rounded-md px-1.5 font-quiet text-fg-2 hover:text-fg"
+      className="fast flex h-control cursor-default items-center gap-2 rounded-md px-1.5 max-md:px-0 font-quiet text-fg-2 hover:text-fg"
     >
       <span
         aria-hidden="true"

@@ -129,7 +129,7 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
                 { width: "96px" },
                 { width: "92px" },
                 {},
-                { width: narrow ? "44%" : "36%" },
+                { width: narrow ? "32%" : "36%" },
                 { width: "200px", className: narrow ? "hidden" : "max-xl:hidden" },
                 { width: "96px", className: narrow ? "max-2xl:hidden" : "max-lg:hidden" },
               ]}
@@ -181,7 +181,7 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
                         <Route row={row} />
                       </Td>
                       <Td phone="start">
-                        <KeyCell row={row} name={names.get(row.key_id)} />
+                        <KeyCell row={row} name={names.get(row.key_id)} narrow={narrow} />
                       </Td>
                       <Td phone="end" className={narrow ? "md:hidden" : "md:max-xl:hidden"}>
                         <Address row={row} />
@@ -228,7 +228,7 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
   );
 }
 
-function KeyCell({ row, name }: { row: LogRow; name: string | undefined }) {
+function KeyCell({ row, name, narrow }: { row: LogRow; name: string | undefined; narrow: boolean }) {
   return (
     <span className="flex min-w-0 items-center gap-2">
       <KeyFace prefix={row.key_prefix} />
@@ -237,7 +237,7 @@ function KeyCell({ row, name }: { row: LogRow; name: string | undefined }) {
           {name}
         </bdi>
       )}
-      <span className="mono flex-none text-fg-3" translate="no">
+      <span className={clsx("mono flex-none text-fg-3", name !== undefined && (narrow ? "md:hidden" : "md:max-lg:hidden"))} translate="no">
         {row.key_prefix}
       </span>
       {row.environment === "test" && <Pill>test</Pill>}

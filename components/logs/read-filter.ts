@@ -8,5 +8,13 @@ export function readFilter<T extends z.ZodObject>(schema: T, params: Record<stri
     const text = [params[name]].flat()[0];
     return text && (field as z.ZodType).safeParse(text).success ? [[name, text] as const] : [];
   });
-  return schema.parse(Object.fromEntries(found)) as Given<z.output<T>>;
+  const given = Object.fromEntries(found);
+  if (isReversed(given.start_date, given.end_date)) delete given.end_date;
+  return schema.parse(given) as Given<z.output<T>>;
+}
+
+function isReversed(start: string | undefined, end: string | undefined): boolean {
+  if (start === undefined || end === undefined) return false;
+  // A day includes itself, an instant does not.
+  return end.length === 10 ? end < start.slice(0, 10) : Date.parse(end) <= Date.parse(start);
 }

@@ -1,9 +1,8 @@
 "use client";
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useState, useTransition } from "react";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
-import { useHydrated } from "@/components/ui/media";
 import { Mark } from "./mark";
 
 type FaultProps = {
@@ -38,19 +37,22 @@ export function Fault({ title, children, action, requestId, alone = false }: Fau
 
 /** For Next's error files: something threw while the page was made. */
 export function BrokenPage({ error, retry, alone = false }: { error: unknown; retry: () => void; alone?: boolean | undefined }) {
-  const hydrated = useHydrated();
+  const [requestId, setRequestId] = useState<string>();
+  const [retrying, startRetry] = useTransition();
+  // After the commit: when even the layout failed, React writes the attributes of <html> together with this page.
+  useEffect(() => setRequestId(requestIdOf(error)), [error]);
   return (
     <Fault
       title="This page did not load"
       alone={alone}
-      requestId={hydrated ? requestIdOf(error) : undefined}
+      requestId={requestId}
       action={
-        <Button variant="primary" onClick={retry}>
+        <Button variant="primary" busy={retrying} busyLabel="Trying again" onClick={() => startRetry(retry)}>
           Try again
         </Button>
       }
     >
-      Nothing was changed, and your keys still work. If it stays like this, the id below finds it in the operator’s log.
+      Nothing was changed. If it stays like this, the id below finds it in the operator’s log.
     </Fault>
   );
 }

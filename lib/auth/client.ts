@@ -27,12 +27,13 @@ export async function signOut(): Promise<void> {
 // next-auth answers 200 with an address that names the fault; a mismatched CSRF cookie (two tabs) deserves one more try.
 async function authPost(path: string, fields: Record<string, string>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const csrf = (await (await fetch("/api/auth/csrf", { credentials: "same-origin" })).json()) as { csrfToken: string };
-    const response = await fetch(path, {
+    const csrf = await reach("/api/auth/csrf", { credentials: "same-origin" });
+    const { csrfToken } = (await csrf.json().catch(() => ({ csrfToken: "" }))) as { csrfToken: string };
+    const response = await reach(path, {
       method: "POST",
       credentials: "same-origin",
       headers: { "Content-Type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ ...fields, csrfToken: csrf.csrfToken, callbackUrl: window.location.origin, json: "true" }),
+      body: new URLSearchParams({ ...fields, csrfToken, callbackUrl: window.location.origin, json: "true" }),
     });
     const answer = (await response.json().catch(() => null)) as { url?: string } | null;
     const refused = answer?.url === undefined || /[?&](csrf|error)=/.test(answer.url);
@@ -47,6 +48,12 @@ async function authPost(path: string, fields: Record<string, string>): Promise<v
         null,
       );
   }
+}
+
+function reach(path: string, init: RequestInit): Promise<Response> {
+  return fetch(path, init).catch(() => {
+    throw new ApiError(0, "offline", "The console cannot be reached. Check the connection and try again.", {}, null, null);
+  });
 }
 
 export const sessionsQuery = () =>

@@ -12,6 +12,8 @@ import { once } from "@/lib/runtime";
  */
 
 export interface Front extends Origin {
+  /** Of the request, with its query: where a page came from, for the way back after signing in. */
+  path: string;
   nonce: string;
 }
 
@@ -24,11 +26,11 @@ const INTERNAL =
 /** Reads what the front handed on; a request that did not come through it has no address and is trusted with nothing. */
 export function frontOf(headers: { get(name: string): string | null }): Front {
   const handed = headers.get(headerName());
-  return handed === null ? newFront(null, null) : (JSON.parse(decodeURIComponent(handed)) as Front);
+  return handed === null ? newFront(null, null, "/") : (JSON.parse(decodeURIComponent(handed)) as Front);
 }
 
-function newFront(ip: string | null, userAgent: string | null): Front {
-  return { id: newId("req"), ip, country: countryOf(ip), userAgent, nonce: randomBytes(16).toString("base64") };
+function newFront(ip: string | null, userAgent: string | null, path: string): Front {
+  return { id: newId("req"), path, ip, country: countryOf(ip), userAgent, nonce: randomBytes(16).toString("base64") };
 }
 
 /** Takes a request in at the front: cleans its headers of what only we may say, adds what we know. */
@@ -36,7 +38,7 @@ export function receive(message: IncomingMessage, trustedProxies: readonly strin
   const forwarded = message.headers["x-forwarded-for"];
   const ip = clientAddress(message.socket.remoteAddress ?? null, typeof forwarded === "string" ? forwarded : null, trustedProxies);
   const agent = message.headers["user-agent"];
-  const front = newFront(ip, agent === undefined ? null : agent.slice(0, 300));
+  const front = newFront(ip, agent === undefined ? null : agent.slice(0, 300), (message.url ?? "/").slice(0, 1000));
   const kept: string[] = [];
   for (let i = 0; i < message.rawHeaders.length; i += 2) {
     const name = (message.rawHeaders[i] as string).toLowerCase();

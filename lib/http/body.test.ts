@@ -6,8 +6,16 @@ import { refusal } from "@/lib/testing/factories";
 
 const KB256 = 256 * 1024;
 
-function post(body: string | Uint8Array<ArrayBuffer> | ReadableStream | null, headers: Record<string, string> = { "Content-Type": "application/json" }): Request {
-  return new Request("http://x/", { method: "POST", headers, body, ...(body instanceof ReadableStream ? { duplex: "half" } : {}) } as RequestInit);
+function post(
+  body: string | Uint8Array<ArrayBuffer> | ReadableStream | null,
+  headers: Record<string, string> = { "Content-Type": "application/json" },
+): Request {
+  return new Request("http://x/", {
+    method: "POST",
+    headers,
+    body,
+    ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
+  } as RequestInit);
 }
 
 const nested = (depth: number, inner = "1") => `${'{"a":'.repeat(depth)}${inner}${"}".repeat(depth)}`;
@@ -74,12 +82,15 @@ describe("a body is refused", () => {
 
   test("over 256 KB by its declared length, before a byte of it is read", async () => {
     let pulled = 0;
-    const body = new ReadableStream({
-      pull: (controller) => {
-        pulled += 1;
-        controller.enqueue(new Uint8Array(1024));
+    const body = new ReadableStream(
+      {
+        pull: (controller) => {
+          pulled += 1;
+          controller.enqueue(new Uint8Array(1024));
+        },
       },
-    }, { highWaterMark: 0 });
+      { highWaterMark: 0 },
+    );
     const request = post(body, { "Content-Type": "application/json", "Content-Length": String(KB256 + 1) });
     expect((await refusal(readJson(request, false))).type).toBe("payload_too_large");
     expect(pulled).toBe(0);
@@ -99,7 +110,11 @@ describe("a body is refused", () => {
 });
 
 describe("a body that its schema does not take", () => {
-  const Schema = z.strictObject({ name: z.string().min(1, "may not be empty"), owner: z.strictObject({ id: z.string() }).optional(), list: z.array(z.int("must be a whole number")).optional() });
+  const Schema = z.strictObject({
+    name: z.string().min(1, "may not be empty"),
+    owner: z.strictObject({ id: z.string() }).optional(),
+    list: z.array(z.int("must be a whole number")).optional(),
+  });
 
   test.each<[string, unknown, Record<string, string>]>([
     ["a missing field", {}, { name: "is needed" }],

@@ -4,7 +4,13 @@ import type { LimitState } from "@/lib/limits/window";
 
 const NOW = Date.parse("2026-11-20T12:00:29.500Z");
 const key: LimitState = { name: "key", limit: 60, remaining: 59, windowSeconds: 60, resetAt: Date.parse("2026-11-20T12:01:00Z") / 1000 };
-const month: LimitState = { name: "month", limit: 1_000, remaining: 0, windowSeconds: 2_592_000, resetAt: Date.parse("2026-12-01T00:00:00Z") / 1000 };
+const month: LimitState = {
+  name: "month",
+  limit: 1_000,
+  remaining: 0,
+  windowSeconds: 2_592_000,
+  resetAt: Date.parse("2026-12-01T00:00:00Z") / 1000,
+};
 
 test("the X- headers speak of one limit, in Unix seconds; the draft's of all that apply, in seconds from now", () => {
   expect(limitHeaders(key, [key, month], NOW)).toEqual({

@@ -18,6 +18,22 @@ const ErrorBody = z.object({
   timestamp: z.string(),
 });
 
+/** Every error an endpoint can answer, by status. */
+export function errorsOf(e: Endpoint): Map<number, ErrorType[]> {
+  const callers = callersOf(e.permission);
+  const types = new Set<ErrorType>(["rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
+  if (e.body !== null) for (const type of ["invalid_request", "payload_too_large", "unsupported_media_type"] as const) types.add(type);
+  if (e.query !== null) types.add("invalid_request");
+  if (!callers.anonymous) types.add("unauthorized");
+  if (callers.key)
+    for (const type of ["account_deactivated", "ip_not_allowed", "insufficient_scope", "quota_exceeded"] as const) types.add(type);
+  if (callers.session) types.add("forbidden");
+  if (e.path.includes("{")) types.add("not_found");
+  const byStatus = new Map<number, ErrorType[]>();
+  for (const type of types) byStatus.set(statusOf(type), [...(byStatus.get(statusOf(type)) ?? []), type]);
+  return byStatus;
+}
+
 /** Describes an endpoint from its declaration: what it takes, gives, and every status it can answer. */
 export function describeEndpoint(app: OpenAPIHono, e: Endpoint): void {
   const callers = callersOf(e.permission);
@@ -26,16 +42,7 @@ export function describeEndpoint(app: OpenAPIHono, e: Endpoint): void {
     ...(callers.session ? [{ session: [] }] : []),
     ...(callers.operator ? [{ adminToken: [] }] : []),
   ];
-  const types = new Set<ErrorType>(["rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
-  if (e.body !== null) for (const type of ["invalid_request", "payload_too_large", "unsupported_media_type"] as const) types.add(type);
-  if (e.query !== null) types.add("invalid_request");
-  if (security.length > 0) types.add("unauthorized");
-  if (callers.key)
-    for (const type of ["account_deactivated", "ip_not_allowed", "insufficient_scope", "quota_exceeded"] as const) types.add(type);
-  if (callers.session) types.add("forbidden");
-  if (e.path.includes("{")) types.add("not_found");
-  const byStatus = new Map<number, ErrorType[]>();
-  for (const type of types) byStatus.set(statusOf(type), [...(byStatus.get(statusOf(type)) ?? []), type]);
+  const byStatus = errorsOf(e);
   const only = callers.session && !callers.key ? " (session only)" : callers.operator ? " (operator)" : "";
   const names = [...e.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string);
   app.openAPIRegistry.registerPath(

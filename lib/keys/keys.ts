@@ -50,7 +50,10 @@ export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promi
   if (query.group_id !== undefined) and.push({ groupId: query.group_id });
   if (query.environment !== undefined) and.push({ environment: query.environment });
   if (query.status !== undefined) and.push(withStatus(query.status, new Date(at)));
-  if (query.q) and.push({ OR: [{ name: { contains: query.q, mode: "insensitive" } }, { prefix: { startsWith: query.q } }] });
+  if (query.q) {
+    const text = query.q.replace(/[\\%_]/g, "\\$&"); // Prisma hands LIKE's wildcards on as they are
+    and.push({ OR: [{ name: { contains: text, mode: "insensitive" } }, { prefix: { startsWith: text } }] });
+  }
   if (mark !== null)
     and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
   const rows = await db.key.findMany({

@@ -4,18 +4,16 @@ import { EndpointEntry, type EndpointView } from "@/components/docs/endpoint-ent
 import { rowsOf, type SchemaRow } from "@/components/docs/schema-rows";
 import type { Base } from "@/components/docs/snippet";
 import { accesses, callersOf, isOrgPermission, reachOf, roles } from "@/lib/access/permissions";
-import type { Front } from "@/lib/auth/front";
-import { pageFront } from "@/lib/auth/page";
 import type { Endpoint } from "@/lib/endpoint";
 import { env } from "@/lib/env";
-import { endpoints, handle } from "@/lib/http/app";
+import { endpoints } from "@/lib/http/app";
+import { errorsOf } from "@/lib/http/openapi";
 
 export const metadata: Metadata = { title: "API reference" };
 
-export default async function ReferencePage() {
+export default function ReferencePage() {
   const { publicUrl, publicUrlIsSet } = env();
   const base: Base = { url: publicUrl, isSet: publicUrlIsSet };
-  const document = await openApi(await pageFront());
   const tags = [...new Set(endpoints.map(({ tag }) => tag))];
   return (
     <DocsPage
@@ -32,7 +30,7 @@ export default async function ReferencePage() {
           {endpoints
             .filter((endpoint) => endpoint.tag === tag)
             .map((endpoint) => (
-              <EndpointEntry key={`${endpoint.method} ${endpoint.path}`} endpoint={toView(endpoint, document)} base={base} />
+              <EndpointEntry key={`${endpoint.method} ${endpoint.path}`} endpoint={toView(endpoint)} base={base} />
             ))}
         </section>
       ))}
@@ -40,19 +38,8 @@ export default async function ReferencePage() {
   );
 }
 
-interface OpenApi {
-  paths: Record<string, Record<string, { responses: Record<string, { description: string }> }>>;
-}
-
-/** Which errors an endpoint can answer is worked out once, for the OpenAPI file; it is asked, not repeated. */
-async function openApi(front: Front): Promise<OpenApi> {
-  const answer = await handle(new Request(new URL("/openapi.json", env().publicUrl)), front);
-  return (await answer.json()) as OpenApi;
-}
-
-function toView(endpoint: Endpoint, document: OpenApi): EndpointView {
+function toView(endpoint: Endpoint): EndpointView {
   const { method, path, summary, scope, status } = endpoint;
-  const responses = document.paths[path]?.[method.toLowerCase()]?.responses ?? {};
   const body = endpoint.body === null ? [] : rowsOf(endpoint.body, "input");
   return {
     id: idOf(`${method} ${path}`),
@@ -75,9 +62,7 @@ function toView(endpoint: Endpoint, document: OpenApi): EndpointView {
     query: endpoint.query === null ? [] : rowsOf(endpoint.query, "input"),
     body,
     returns: rowsOf(endpoint.returns, "output"),
-    errors: Object.entries(responses)
-      .filter(([code]) => Number(code) >= 400)
-      .map(([code, { description }]) => ({ status: Number(code), types: description.split(", ") })),
+    errors: [...errorsOf(endpoint)].toSorted(([a], [b]) => a - b).map(([code, types]) => ({ status: code, types })),
     example: exampleOf(endpoint, body),
   };
 }
