@@ -57,7 +57,8 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
         title="Keys"
         actions={
           create &&
-          groups.length > 0 && (
+          groups.length > 0 &&
+          counts.all > 0 && (
             <Button variant="primary" icon={<Plus />} onClick={generate}>
               Generate key
             </Button>

@@ -25,7 +25,7 @@ export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; href
         {rows.map((row) => (
           <Tr key={row.request_id} className="max-md:px-0!">
             <Td phone="lead">
-              <Link href={hrefOf(row)} prefetch={false} className="fast rounded-sm tabular-nums hover:underline">
+              <Link href={hrefOf(row)} prefetch={false} className="rounded-sm tabular-nums hover:underline">
                 <Time as={isOld(row) ? "date" : "clock"} iso={row.created_at} />
               </Link>
             </Td>

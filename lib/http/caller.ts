@@ -162,7 +162,8 @@ async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origi
       throw new AppError("rate_limit_exceeded", words, { retryAfterSeconds: secondsUntil(state?.resetAt ?? 0, nowMs) });
     }
     default:
-      if (trace.shown === null) await take(trace, addressLimit(origin.ip), nowMs);
+      // A key that was once good answers 401 however often it calls.
+      if (trace.shown === null && verdict.key === null) await take(trace, addressLimit(origin.ip), nowMs);
       throw unauthorized();
   }
 }

@@ -58,6 +58,11 @@ export interface Limits {
   quota: LimitState;
 }
 
+interface Needed {
+  permission: Permission;
+  scope: string | null;
+}
+
 export type Verdict =
   | { valid: true; key: KeySnapshot; limits: Limits }
   | {
@@ -65,7 +70,7 @@ export type Verdict =
       code: RefusalCode;
       key: KeySnapshot | null;
       limits: Limits | null;
-      needed: { permission: Permission; scope: string | null } | null;
+      needed: Needed | null;
       unknownLimit: LimitState | null;
     };
 
@@ -124,30 +129,24 @@ export async function verify(text: string, need: Need, nowMs: number): Promise<V
   if (row === undefined) return unknownSecret(need.ip, nowMs);
 
   const key = toSnapshot(row);
-  const refuse = (code: RefusalCode, limits: Limits | null = null): Verdict => ({
+  const refuse = (code: RefusalCode, limits: Limits | null, needed: Needed | null = null): Verdict => ({
     valid: false,
     code,
     key,
     limits,
-    needed: null,
+    needed,
     unknownLimit: null,
   });
 
   const state = stateRefusal(row, nowMs);
-  if (state !== null) return refuse(state);
-  if (row.deactivatedAt !== null) return refuse("account_deactivated");
-  if (![row.keyIps, row.groupIps, row.orgIps].every((list) => admits(list, need.ip))) return refuse("ip_not_allowed");
+  if (state !== null) return refuse(state, null); // its limits would tell a key that was from one that never was
+  const limits = () => peek(key, row.used, nowMs);
+  if (row.deactivatedAt !== null) return refuse("account_deactivated", await limits());
+  if (![row.keyIps, row.groupIps, row.orgIps].every((list) => admits(list, need.ip))) return refuse("ip_not_allowed", await limits());
   if (reachOf({ type: "key", role: key.access }, need.permission) === null || (need.scope !== null && !key.scopes.includes(need.scope))) {
-    return {
-      valid: false,
-      code: "insufficient_scope",
-      key,
-      limits: null,
-      needed: { permission: need.permission, scope: need.scope },
-      unknownLimit: null,
-    };
+    return refuse("insufficient_scope", await limits(), { permission: need.permission, scope: need.scope });
   }
-  return need.free ? { valid: true, key, limits: await peek(key, row.used, nowMs) } : count(key, row.used, nowMs, refuse);
+  return need.free ? { valid: true, key, limits: await limits() } : count(key, row.used, nowMs, refuse);
 }
 
 /** The limits of a key as they stand, nothing counted. */

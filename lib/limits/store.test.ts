@@ -62,6 +62,21 @@ test("the window before is forgotten at the very instant the next one begins, an
   expect(store.take([one], end).allowed).toBe(true);
 });
 
+test("requests that overtake each other at the turn of a window do not make room twice", () => {
+  const store = new MemoryStore();
+  const one = limitOf("key:1", 2);
+  const end = Date.parse("2026-11-20T12:01:00.000Z");
+  const passed = [end, end - 1, end, end - 1, end, end - 1, end].filter((now) => store.take([one], now).allowed);
+  expect(passed).toHaveLength(2);
+});
+
+test("a clock that was put back by an hour does not refuse for an hour", () => {
+  const store = new MemoryStore();
+  const one = limitOf("key:1", 1);
+  store.take([one], NOW);
+  expect(store.take([one], NOW - 3_600_000).allowed).toBe(true);
+});
+
 test("a long window survives the sweeps that clear short ones", () => {
   const store = new MemoryStore();
   const start = Date.parse("2026-11-20T12:00:00.000Z");

@@ -165,7 +165,7 @@ export function hashToken(token: string): string {
 export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAccess): Promise<EnabledAccess> {
   const made = await change(actor, async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`enable:${input.email}`}, 0))`; // two at once: the second sees the first
-    const earlier = await tx.invite.findFirst({ where: { email: input.email, role: "owner" }, orderBy: { createdAt: "asc" } });
+    const earlier = await tx.invite.findFirst({ where: { email: input.email, role: "owner", org: { keys: { some: { createdByType: "operator" } } } }, orderBy: { createdAt: "asc" } });
     if (earlier !== null)
       throw new AppError("conflict", `${input.email} has access already, as ${clientIdOf(earlier.orgId)}.`, {
         details: { client_id: clientIdOf(earlier.orgId) },

@@ -32,7 +32,7 @@ export async function drain(records: readonly UsageRecord[]): Promise<void> {
       from jsonb_to_recordset(${rows}::jsonb) as r("requestId" text, "createdAt" timestamptz(3), "orgId" text, "groupId" text, "keyId" text, "secretId" text, "keyPrefix" text, "environment" text, "method" text, "route" text, "status" int, "outcome" text, "latencyUs" int, "credits" int, "ip" text, "country" text, "userAgent" text)
       on conflict do nothing returning "requestId"`;
     const fresh = new Set(inserted.map((row) => row.requestId));
-    const counted = records.filter((r) => fresh.has(r.requestId));
+    const counted = records.filter((r) => fresh.delete(r.requestId));
     if (counted.length === 0) return;
     // Sorted, so that two nodes lock rows in one order.
     const buckets = JSON.stringify(bucketsOf(counted));
