@@ -115,15 +115,3 @@ export function Button({
   const tip = reason ?? label;
   return tip === undefined ? button : <Tooltip content={tip}>{button}</Tooltip>;
 }
-
-/** Buttons that belong together, joined at the edges. */
-export function ButtonGroup({ label, children }: { label: string; children: ReactNode }) {
-  return (
-    <fieldset
-      aria-label={label}
-      className="inline-flex min-w-0 *:not-first:-ml-px *:not-first:rounded-l-none *:not-last:rounded-r-none *:focus-visible:z-1"
-    >
-      {children}
-    </fieldset>
-  );
-}

@@ -82,28 +82,6 @@ export function MenuItem({ icon, href, onSelect, danger = false, disabled = fals
   );
 }
 
-/** One of several that may all be on; the menu stays open. */
-export function MenuCheckItem({
-  checked,
-  onCheckedChange,
-  children,
-}: {
-  checked: boolean;
-  onCheckedChange: (checked: boolean) => void;
-  children: ReactNode;
-}) {
-  return (
-    <Radix.CheckboxItem checked={checked} onCheckedChange={onCheckedChange} onSelect={(event) => event.preventDefault()} className={row}>
-      <span className="flex w-4">
-        <Radix.ItemIndicator>
-          <Check className="text-fg" />
-        </Radix.ItemIndicator>
-      </span>
-      <span className="cut flex-1">{children}</span>
-    </Radix.CheckboxItem>
-  );
-}
-
 /** One of several; choosing closes the menu. */
 export function MenuChoice<V extends string>({
   value,

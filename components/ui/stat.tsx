@@ -47,27 +47,6 @@ export function Stat({ label, value, unit, note, meter }: StatProps) {
   );
 }
 
-/** Sign and figure; coloured only where more is clearly worse or better. */
-export function Change({
-  by,
-  means = "neutral",
-  children,
-}: {
-  by: number;
-  means?: "better" | "worse" | "neutral" | undefined;
-  children: ReactNode;
-}) {
-  return (
-    <span
-      className={clsx("font-medium tabular-nums", means === "better" ? "text-ok-text" : means === "worse" ? "text-bad-text" : "text-fg-2")}
-    >
-      <span aria-hidden="true">{by > 0 ? "▲ " : by < 0 ? "▼ " : "± "}</span>
-      <span className="sr-only">{by > 0 ? "up " : by < 0 ? "down " : ""}</span>
-      {children}
-    </span>
-  );
-}
-
 /** How much of an allowance is used. `label` says the same in words. */
 export function Meter({
   value,

@@ -1,9 +1,8 @@
 // biome-ignore-all lint/a11y/noRedundantRoles: a row laid out as a grid loses its role in browsers, so roles are said out loud
 import clsx from "clsx";
-import { ArrowDown, ArrowUp, ChevronsUpDown, X } from "lucide-react";
+import { ArrowDown, ArrowUp, ChevronsUpDown } from "lucide-react";
 import Link from "next/link";
 import type { ComponentProps, ReactNode } from "react";
-import { Button } from "./button";
 
 type TableProps = {
   label: string;
@@ -246,21 +245,5 @@ export function TableFoot({ children, actions }: { children: ReactNode; actions?
       {children}
       {actions && <span className="ml-auto flex gap-1">{actions}</span>}
     </div>
-  );
-}
-
-/** Floats bottom centre while rows are selected. Ghost buttons inside. */
-export function BulkBar({ count, onClear, children }: { count: number; onClear: () => void; children: ReactNode }) {
-  if (count === 0) return null;
-  return (
-    <section
-      aria-label={`${count} selected`}
-      className="enter-rise floating sticky bottom-5 z-6 mx-auto mt-4 flex w-fit max-w-full items-center gap-1 rounded-[10px] p-1.5 pl-4 max-md:bottom-3"
-    >
-      <b className="whitespace-nowrap tabular-nums">{count} selected</b>
-      <span aria-hidden="true" className="mr-1.5 ml-3 h-5 w-px bg-line-strong" />
-      {children}
-      <Button variant="ghost" size="sm" icon={<X />} label="Clear selection" onClick={onClear} />
-    </section>
   );
 }
