@@ -52,11 +52,12 @@ async function main(): Promise<void> {
     stops.push(() => flushUsage());
     process.env.NEXTAUTH_URL = env.publicUrl;
     process.env.NEXT_TELEMETRY_DISABLED = "1";
-    const app = next({ dev, quiet: !dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: server });
+    // Next listens for upgrades on a server of its own that nobody reaches. Without a listener Node answers an offer to upgrade
+    // (Java's and curl's clients offer h2c with every plain request) as the request it is.
+    const app = next({ dev, quiet: !dev, dir: ROOT, hostname: env.host, port: env.port, httpServer: createServer() });
     await app.prepare();
     serve = handler(env, app.getRequestHandler() as Handler);
     if (dev) server.on("upgrade", app.getUpgradeHandler());
-    else server.on("upgrade", (_, socket) => socket.destroy());
     await greet(env);
   } catch (error) {
     complain(error);

@@ -24,7 +24,12 @@ test("every variable may be left out", () => {
 });
 
 test("an empty variable counts as left out", () => {
-  const empty = Object.fromEntries(["PORT", "HOST", "PUBLIC_URL", "DATA_DIR", "LATCHKEY_SECRET", "DATABASE_URL", "ADMIN_TOKEN", "LOG_LEVEL", "SIGN_UP"].map((name) => [name, ""]));
+  const empty = Object.fromEntries(
+    ["PORT", "HOST", "PUBLIC_URL", "DATA_DIR", "LATCHKEY_SECRET", "DATABASE_URL", "ADMIN_TOKEN", "LOG_LEVEL", "SIGN_UP"].map((name) => [
+      name,
+      "",
+    ]),
+  );
   expect(parseEnv(empty)).toEqual(parseEnv({}));
 });
 
@@ -43,8 +48,14 @@ describe("a value is taken", () => {
     [{ KEY_PREFIX_LIVE: "pplx-", KEY_PREFIX_TEST: "pplx-test-" }, { keyPrefixes: { live: "pplx-", test: "pplx-test-" } }],
     [{ KEY_PREFIX_LIVE: "a".repeat(24) }, { keyPrefixes: { live: "a".repeat(24), test: "lk_test_" } }],
     [{ TRUSTED_PROXIES: "10.0.0.0/8, 127.0.0.1 ::1" }, { trustedProxies: ["10.0.0.0/8", "127.0.0.1", "::1"] }],
-    [{ LOG_LEVEL: "silent", SIGN_UP: "closed" }, { logLevel: "silent", signUp: "closed" }],
-    [{ SMTP_URL: "smtps://u:p@mail.example.com", MAIL_FROM: "Keys <keys@example.com>" }, { smtpUrl: "smtps://u:p@mail.example.com", mailFrom: "Keys <keys@example.com>" }],
+    [
+      { LOG_LEVEL: "silent", SIGN_UP: "closed" },
+      { logLevel: "silent", signUp: "closed" },
+    ],
+    [
+      { SMTP_URL: "smtps://u:p@mail.example.com", MAIL_FROM: "Keys <keys@example.com>" },
+      { smtpUrl: "smtps://u:p@mail.example.com", mailFrom: "Keys <keys@example.com>" },
+    ],
     [{ SOMETHING_ELSE: "x" }, { port: 3000 }],
   ])("%j", (variables, values) => {
     expect(parseEnv(variables)).toMatchObject(values);
@@ -83,11 +94,20 @@ describe("a wrong value earns one sentence that names it", () => {
   });
 
   test("each of several", () => {
-    expect(faultOf({ PORT: "x", LOG_LEVEL: "loud", SIGN_UP: "no" }).message.split("\n").map((line) => line.split(" ")[0])).toEqual(["PORT", "LOG_LEVEL", "SIGN_UP"]);
+    expect(
+      faultOf({ PORT: "x", LOG_LEVEL: "loud", SIGN_UP: "no" })
+        .message.split("\n")
+        .map((line) => line.split(" ")[0]),
+    ).toEqual(["PORT", "LOG_LEVEL", "SIGN_UP"]);
   });
 
   test("and never repeats a secret", () => {
-    const { message } = faultOf({ LATCHKEY_SECRET: "hunter2", ADMIN_TOKEN: "hunter2", DATABASE_URL: "mysql://u:hunter2@b/c", SMTP_URL: "u:hunter2@mail" });
+    const { message } = faultOf({
+      LATCHKEY_SECRET: "hunter2",
+      ADMIN_TOKEN: "hunter2",
+      DATABASE_URL: "mysql://u:hunter2@b/c",
+      SMTP_URL: "u:hunter2@mail",
+    });
     expect(message).not.toContain("hunter2");
     expect(message.split("\n")).toHaveLength(4);
   });

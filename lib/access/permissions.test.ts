@@ -1,19 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { type Access, accesses, accessIncludes, type Actor, authorize, permissions, reachOf, roles } from "@/lib/access/permissions";
+import { type Access, type Actor, accesses, accessIncludes, authorize, permissions, reachOf, roles } from "@/lib/access/permissions";
 import { origin, refusal } from "@/lib/testing/factories";
 
-const actor = (changed: Partial<Actor>): Actor => ({ type: "user", id: "usr_1", name: "Maya", role: null, orgId: "org_1", groupId: null, environment: null, request: origin(), ...changed });
+const actor = (changed: Partial<Actor>): Actor => ({
+  type: "user",
+  id: "usr_1",
+  name: "Maya",
+  role: null,
+  orgId: "org_1",
+  groupId: null,
+  environment: null,
+  request: origin(),
+  ...changed,
+});
 
 /** permission × column → how far it goes, as one block of text: a change of any cell shows in review. */
 function grid(columns: Record<string, Pick<Actor, "type" | "role">>): string {
   const width = Math.max(...permissions.map((permission) => permission.length));
-  const cells = (texts: string[]) => texts.map((text) => text.padEnd(13)).join("").trimEnd();
-  const lines = permissions.map((permission) => `${permission.padEnd(width + 2)}${cells(Object.values(columns).map((who) => reachOf(who, permission) ?? "-"))}`);
+  const cells = (texts: string[]) =>
+    texts
+      .map((text) => text.padEnd(13))
+      .join("")
+      .trimEnd();
+  const lines = permissions.map(
+    (permission) => `${permission.padEnd(width + 2)}${cells(Object.values(columns).map((who) => reachOf(who, permission) ?? "-"))}`,
+  );
   return `\n${[`${"".padEnd(width + 2)}${cells(Object.keys(columns))}`, ...lines].join("\n")}\n`;
 }
 
 test("permission × role", () => {
-  expect(grid({ ...Object.fromEntries(roles.map((role) => [role, { type: "user", role }])), "no role": { type: "user", role: null } } as never)).toMatchInlineSnapshot(`
+  expect(
+    grid({ ...Object.fromEntries(roles.map((role) => [role, { type: "user", role }])), "no role": { type: "user", role: null } } as never),
+  ).toMatchInlineSnapshot(`
     "
                      viewer       developer    admin        owner        no role
     accounts.create  -            -            -            -            -
@@ -41,7 +59,11 @@ test("permission × role", () => {
 });
 
 test("permission × access of a key, and who is neither", () => {
-  const others = { operator: { type: "operator", role: null }, anonymous: { type: "anonymous", role: null }, system: { type: "system", role: null } };
+  const others = {
+    operator: { type: "operator", role: null },
+    anonymous: { type: "anonymous", role: null },
+    system: { type: "system", role: null },
+  };
   expect(grid({ ...Object.fromEntries(accesses.map((role) => [role, { type: "key", role }])), ...others } as never)).toMatchInlineSnapshot(`
     "
                      read         write        full         admin        operator     anonymous    system
@@ -58,7 +80,7 @@ test("permission × access of a key, and who is neither", () => {
     keys.read        own          own          group        organization -            -            -
     keys.create      -            -            group        organization -            -            -
     keys.revoke      own          own          group        organization -            -            -
-    groups.read      group        group        group        organization -            -            -
+    groups.read      group        -            group        organization -            -            -
     groups.write     -            -            -            organization -            -            -
     usage.read       group        -            group        organization -            -            -
     logs.read        group        -            group        organization -            -            -
@@ -71,7 +93,8 @@ test("permission × access of a key, and who is neither", () => {
 
 describe("a bigger role or access loses nothing", () => {
   const rank = { own: 1, group: 2, organization: 3 };
-  const reach = (who: Pick<Actor, "type" | "role">, permission: (typeof permissions)[number]) => rank[reachOf(who, permission) ?? ("" as never)] ?? 0;
+  const reach = (who: Pick<Actor, "type" | "role">, permission: (typeof permissions)[number]) =>
+    rank[reachOf(who, permission) ?? ("" as never)] ?? 0;
 
   test.each([
     ["viewer", "developer"],
@@ -79,7 +102,9 @@ describe("a bigger role or access loses nothing", () => {
     ["admin", "owner"],
   ] as const)("%s → %s", (smaller, bigger) => {
     for (const permission of permissions)
-      expect(reach({ type: "user", role: bigger }, permission), permission).toBeGreaterThanOrEqual(reach({ type: "user", role: smaller }, permission));
+      expect(reach({ type: "user", role: bigger }, permission), permission).toBeGreaterThanOrEqual(
+        reach({ type: "user", role: smaller }, permission),
+      );
   });
 
   test.each([
@@ -88,7 +113,9 @@ describe("a bigger role or access loses nothing", () => {
     ["full", "admin"],
   ] as const)("%s → %s", (smaller, bigger) => {
     for (const permission of permissions)
-      expect(reach({ type: "key", role: bigger }, permission), permission).toBeGreaterThanOrEqual(reach({ type: "key", role: smaller }, permission));
+      expect(reach({ type: "key", role: bigger }, permission), permission).toBeGreaterThanOrEqual(
+        reach({ type: "key", role: smaller }, permission),
+      );
   });
 });
 
@@ -99,7 +126,12 @@ test("a role is no access and an access no role: the word admin means each for i
 });
 
 describe("read and write stand side by side, below full, below admin", () => {
-  const expected: Record<Access, Access[]> = { read: ["read"], write: ["write"], full: ["read", "write", "full"], admin: ["read", "write", "full", "admin"] };
+  const expected: Record<Access, Access[]> = {
+    read: ["read"],
+    write: ["write"],
+    full: ["read", "write", "full"],
+    admin: ["read", "write", "full", "admin"],
+  };
   test.each(accesses)("%s", (access) => {
     expect(accesses.filter((other) => accessIncludes(access, other))).toEqual(expected[access]);
   });
@@ -113,10 +145,22 @@ describe("asking", () => {
 
   test.each([
     ["nobody", actor({ type: "anonymous" }), "keys.read", "unauthorized", /Sign in/],
-    ["a person whose role is too small, naming those that are not", actor({ role: "viewer" }), "keys.create", "forbidden", /viewer.*developer or admin or owner/],
+    [
+      "a person whose role is too small, naming those that are not",
+      actor({ role: "viewer" }),
+      "keys.create",
+      "forbidden",
+      /viewer.*developer or admin or owner/,
+    ],
     ["a person without a role", actor({}), "keys.read", "forbidden", /none/],
     ["a person where only keys may", actor({ role: "owner" }), "data.read", "forbidden", /takes a key/],
-    ["a key whose access is too small, naming what is needed", actor({ type: "key", role: "read" }), "keys.create", "insufficient_scope", /access full or admin/],
+    [
+      "a key whose access is too small, naming what is needed",
+      actor({ type: "key", role: "read" }),
+      "keys.create",
+      "insufficient_scope",
+      /access full or admin/,
+    ],
     ["a key where only people may", actor({ type: "key", role: "admin" }), "members.write", "insufficient_scope", /signed-in person/],
     ["the operator in an organization", actor({ type: "operator" }), "keys.read", "forbidden", /does not allow/],
   ] as const)("%s is refused", async (_, who, permission, type, words) => {

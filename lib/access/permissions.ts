@@ -60,7 +60,7 @@ const table = {
   "keys.read": { people: everyRole, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
   "keys.create": { people: { developer: "organization", ...admins }, keys: { full: "group", admin: "organization" } },
   "keys.revoke": { people: { developer: "own", ...admins }, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
-  "groups.read": { people: everyRole, keys: { read: "group", write: "group", full: "group", admin: "organization" } },
+  "groups.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
   "groups.write": { people: admins, keys: { admin: "organization" } },
   "usage.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
   "logs.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },

@@ -10,9 +10,14 @@ import { newGroup, newKey, newMember, newOrg, newPerson, refusal, type TestOrg, 
 await useDatabase();
 
 const reader = (actor: Actor) => authorize(actor, "audit.read");
-const note = (actor: Actor, ...events: [Event, ...Event[]]) => change(authorize(actor, "groups.write"), async () => ({ result: null, events }));
-const about = (name: string, type = "api_group", id: string | null = null, action: Event["action"] = "api_group.create"): Event => ({ action, target: { type, id, name } });
-const namesOf = async (actor: Actor, filter: Partial<AuditFilter> = {}) => (await listAudit(reader(actor), { limit: 50, ...filter })).data.map(({ target }) => target.name);
+const note = (actor: Actor, ...events: [Event, ...Event[]]) =>
+  change(authorize(actor, "groups.write"), async () => ({ result: null, events }));
+const about = (name: string, type = "api_group", id: string | null = null, action: Event["action"] = "api_group.create"): Event => ({
+  action,
+  target: { type, id, name },
+});
+const namesOf = async (actor: Actor, filter: Partial<AuditFilter> = {}) =>
+  (await listAudit(reader(actor), { limit: 50, ...filter })).data.map(({ target }) => target.name);
 
 async function scene(): Promise<{ org: TestOrg; actor: Actor & { id: string } }> {
   const org = await newOrg();
@@ -64,7 +69,8 @@ describe("the audit log", () => {
     const [{ actor }, other] = [await scene(), await scene()];
     const key = await newKey(other.org);
     await note(other.actor, about("secret", "api_key", key.id));
-    for (const filter of [{}, { api_key: key.id }, { api_key: key.prefix }, { user: other.actor.id }]) expect(await namesOf(actor, filter)).toEqual([]);
+    for (const filter of [{}, { api_key: key.id }, { api_key: key.prefix }, { user: other.actor.id }])
+      expect(await namesOf(actor, filter)).toEqual([]);
   });
 
   test("a cursor holds for its organization and its filters only", async () => {
@@ -79,8 +85,20 @@ describe("the audit log", () => {
   test("a key of full access reads what concerns its group's keys, a test key the test keys' alone, an admin key all", async () => {
     const { org, actor } = await scene();
     const group = await newGroup(org);
-    const [live, sandbox, stranger, admin] = [await newKey(org, { group }), await newKey(org, { group, insert: { environment: "test" } }), await newKey(org), await newKey(org, { insert: { access: "admin" } })];
-    await note(actor, about("live", "api_key", live.id), about("test", "api_key", sandbox.id), about("stranger", "api_key", stranger.id), about("group", "api_group", group.id), about("org", "organization", org.id));
+    const [live, sandbox, stranger, admin] = [
+      await newKey(org, { group }),
+      await newKey(org, { group, insert: { environment: "test" } }),
+      await newKey(org),
+      await newKey(org, { insert: { access: "admin" } }),
+    ];
+    await note(
+      actor,
+      about("live", "api_key", live.id),
+      about("test", "api_key", sandbox.id),
+      about("stranger", "api_key", stranger.id),
+      about("group", "api_group", group.id),
+      about("org", "organization", org.id),
+    );
     expect(await namesOf(live.actor)).toEqual(["group", "test", "live"]);
     expect(await namesOf(sandbox.actor)).toEqual(["group", "test"]);
     expect(await namesOf(admin.actor)).toEqual(["org", "group", "stranger", "test", "live"]);

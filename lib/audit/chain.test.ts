@@ -92,7 +92,12 @@ describe("a change of one field of one event is found at that event", () => {
 
 describe("the first event that does not follow is named", () => {
   test("a removed one", () => {
-    expect(follow(emptyChain, edited((copy) => copy.splice(4, 1)))).toMatchObject({ ok: false, sequence: 5, why: expect.stringMatching(/5 is missing/) });
+    expect(
+      follow(
+        emptyChain,
+        edited((copy) => copy.splice(4, 1)),
+      ),
+    ).toMatchObject({ ok: false, sequence: 5, why: expect.stringMatching(/5 is missing/) });
   });
 
   test("a removed first one", () => {
@@ -118,7 +123,12 @@ describe("the first event that does not follow is named", () => {
   });
 
   test("an event that is there twice", () => {
-    expect(follow(emptyChain, edited((copy) => copy.splice(4, 0, structuredClone(row(copy, 4)))))).toMatchObject({ ok: false, sequence: 5 });
+    expect(
+      follow(
+        emptyChain,
+        edited((copy) => copy.splice(4, 0, structuredClone(row(copy, 4)))),
+      ),
+    ).toMatchObject({ ok: false, sequence: 5 });
   });
 
   test("two that were swapped", () => {
@@ -130,7 +140,10 @@ describe("the first event that does not follow is named", () => {
 
   test("two whose contents were swapped under their numbers", () => {
     const forged = edited((copy) => {
-      [copy[3], copy[4]] = [{ ...row(copy, 5), sequence: 4 }, { ...row(copy, 4), sequence: 5 }];
+      [copy[3], copy[4]] = [
+        { ...row(copy, 5), sequence: 4 },
+        { ...row(copy, 4), sequence: 5 },
+      ];
     });
     expect(follow(emptyChain, forged)).toMatchObject({ ok: false, sequence: 4 });
   });
@@ -144,7 +157,12 @@ describe("the first event that does not follow is named", () => {
   });
 
   test("one whose previous hash was changed", () => {
-    expect(follow(emptyChain, edited((copy) => Object.assign(row(copy, 5), { previousHash: GENESIS })))).toMatchObject({ ok: false, sequence: 5 });
+    expect(
+      follow(
+        emptyChain,
+        edited((copy) => Object.assign(row(copy, 5), { previousHash: GENESIS })),
+      ),
+    ).toMatchObject({ ok: false, sequence: 5 });
   });
 });
 

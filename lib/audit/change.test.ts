@@ -9,14 +9,19 @@ import { anonymous, eventsOf, newMember, newOrg, type TestOrg, useDatabase } fro
 
 const { owner } = await useDatabase();
 
-const event = (name: string, changed: Partial<Event> = {}): Event => ({ action: "api_group.create", target: { type: "api_group", id: null, name }, ...changed });
+const event = (name: string, changed: Partial<Event> = {}): Event => ({
+  action: "api_group.create",
+  target: { type: "api_group", id: null, name },
+  ...changed,
+});
 
 async function setting(): Promise<{ org: TestOrg; actor: Can<"groups.write"> }> {
   const org = await newOrg();
   return { org, actor: authorize(await newMember(org, "admin"), "groups.write") };
 }
 
-const groupNames = async (org: TestOrg) => (await db.group.findMany({ where: { orgId: org.id }, orderBy: { name: "asc" } })).map(({ name }) => name);
+const groupNames = async (org: TestOrg) =>
+  (await db.group.findMany({ where: { orgId: org.id }, orderBy: { name: "asc" } })).map(({ name }) => name);
 
 function addGroup(org: TestOrg, name: string): Parameters<typeof change<string>>[1] {
   return async (tx) => {
@@ -107,7 +112,14 @@ describe("a change", () => {
 
   test("keeps before and after as they were said, verifiable after their way through the database", async () => {
     const { org, actor } = await setting();
-    const after = { z: 1, a: { b: [1, "2", null, { d: true }], e: "ü “quoted” 👩‍👩‍👧‍👦 \\u0041" }, empty: {}, list: [], big: 9_007_199_254_740_991, small: 1e-7 };
+    const after = {
+      z: 1,
+      a: { b: [1, "2", null, { d: true }], e: "ü “quoted” 👩‍👩‍👧‍👦 \\u0041" },
+      empty: {},
+      list: [],
+      big: 9_007_199_254_740_991,
+      small: 1e-7,
+    };
     await change(actor, async () => ({ result: null, events: [event("x", { before: { z: 0 }, after })] }));
     const [written] = await eventsOf(org);
     expect(written?.after).toEqual(after);
@@ -124,13 +136,17 @@ describe("many changes at once", () => {
     const events = await eventsOf(org);
     expect(events.map(({ sequence }) => sequence)).toEqual(names.map((_, i) => i + 1));
     expect(events.map(({ targetName }) => targetName).toSorted()).toEqual(names);
-    expect(follow(emptyChain, events)).toEqual({ ok: true, state: { sequence: 50, hash: (await db.auditHead.findUniqueOrThrow({ where: { chain: org.id } })).hash } });
+    expect(follow(emptyChain, events)).toEqual({
+      ok: true,
+      state: { sequence: 50, hash: (await db.auditHead.findUniqueOrThrow({ where: { chain: org.id } })).hash },
+    });
     expect(await groupNames(org)).toEqual(names);
   });
 
   test("over the same two chains in opposite order end all", async () => {
     const [one, two] = [await setting(), await setting()];
-    const both = ({ org, actor }: typeof one, other: TestOrg) => change(actor, async () => ({ result: null, events: [event("a", { chain: other.id }), event("b", { chain: org.id })] }));
+    const both = ({ org, actor }: typeof one, other: TestOrg) =>
+      change(actor, async () => ({ result: null, events: [event("a", { chain: other.id }), event("b", { chain: org.id })] }));
     await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? both(one, two.org) : both(two, one.org))));
     for (const { org } of [one, two]) {
       expect(await eventsOf(org)).toHaveLength(10);
@@ -141,7 +157,12 @@ describe("many changes at once", () => {
   test("of which PostgreSQL gave one up are run again", async () => {
     const { org, actor } = await setting();
     const [a, b] = [newId("grp"), newId("grp")];
-    await writer().group.createMany({ data: [{ id: a, orgId: org.id, name: "a" }, { id: b, orgId: org.id, name: "b" }] });
+    await writer().group.createMany({
+      data: [
+        { id: a, orgId: org.id, name: "a" },
+        { id: b, orgId: org.id, name: "b" },
+      ],
+    });
     let arrived = 0;
     let open: () => void = () => {};
     const both = new Promise<void>((done) => {
@@ -163,8 +184,13 @@ describe("many changes at once", () => {
 
 describe("an event without a change", () => {
   test("goes into the chain of its actor, the deployment's for nobody", async () => {
-    await record(anonymous("accounts.create"), { action: "operator.refuse", target: { type: "endpoint", id: null, name: "/api/access/enable" } });
-    expect(await eventsOf({ id: DEPLOYMENT })).toEqual([expect.objectContaining({ action: "operator.refuse", actorType: "anonymous", actorName: "Somebody" })]);
+    await record(anonymous("accounts.create"), {
+      action: "operator.refuse",
+      target: { type: "endpoint", id: null, name: "/api/access/enable" },
+    });
+    expect(await eventsOf({ id: DEPLOYMENT })).toEqual([
+      expect.objectContaining({ action: "operator.refuse", actorType: "anonymous", actorName: "Somebody" }),
+    ]);
   });
 
   test("that cannot be written changes nothing and throws nothing", async () => {
@@ -191,12 +217,15 @@ describe("the audit log only grows", () => {
     expect(await eventsOf(org)).toHaveLength(1);
   });
 
-  test.each(["delete from \"AuditHead\"", "truncate \"AuditHead\"", "drop trigger audit_append_only on \"AuditEvent\"", "alter table \"AuditEvent\" disable trigger all", "drop table \"AuditEvent\""])(
-    "%s is refused to the application",
-    async (sql) => {
-      await expect(writer().$executeRawUnsafe(sql)).rejects.toThrow();
-    },
-  );
+  test.each([
+    'delete from "AuditHead"',
+    'truncate "AuditHead"',
+    'drop trigger audit_append_only on "AuditEvent"',
+    'alter table "AuditEvent" disable trigger all',
+    'drop table "AuditEvent"',
+  ])("%s is refused to the application", async (sql) => {
+    await expect(writer().$executeRawUnsafe(sql)).rejects.toThrow();
+  });
 });
 
 describe("the client for reading", () => {
@@ -236,6 +265,8 @@ async function untilAvailable<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function appRole(): Promise<string> {
-  const { rows } = await owner.query<{ role: string }>(`select grantee as role from information_schema.role_table_grants where table_name = 'AuditEvent' and privilege_type = 'INSERT' and grantee <> current_user`);
+  const { rows } = await owner.query<{ role: string }>(
+    `select grantee as role from information_schema.role_table_grants where table_name = 'AuditEvent' and privilege_type = 'INSERT' and grantee <> current_user`,
+  );
   return `"${rows[0]?.role}"`;
 }

@@ -13,7 +13,18 @@ import { db, writer } from "@/lib/db";
 import { derivedKey, env, provideEnv } from "@/lib/env";
 import { newId } from "@/lib/ids";
 import { createInvite } from "@/lib/orgs/orgs";
-import { anonymous, eventsOf, eventually, newMember, newOrg, newPerson, origin, refusal, type TestPerson, useDatabase } from "@/lib/testing/factories";
+import {
+  anonymous,
+  eventsOf,
+  eventually,
+  newMember,
+  newOrg,
+  newPerson,
+  origin,
+  refusal,
+  type TestPerson,
+  useDatabase,
+} from "@/lib/testing/factories";
 
 const { dataDir } = await useDatabase();
 
@@ -25,7 +36,8 @@ const email = () => `someone-${++number}@people.example`;
 // Tries are counted per address: each test has its own.
 const from = () => origin({ ip: `198.51.100.${++number}` });
 const parallel = <T>(times: number, work: () => Promise<T>) => Promise.allSettled(Array.from({ length: times }, work));
-const succeeded = <T>(results: PromiseSettledResult<T>[]) => results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+const succeeded = <T>(results: PromiseSettledResult<T>[]) =>
+  results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 
 /** Lets `ms` pass for the code under test. */
 function later(ms: number): void {
@@ -41,7 +53,12 @@ afterEach(() => {
 async function mailTo(address: string): Promise<{ text: string; token: string }> {
   return eventually(() => {
     const outbox = path.join(dataDir, "outbox");
-    const mails = fs.existsSync(outbox) ? fs.readdirSync(outbox).toSorted().map((name) => fs.readFileSync(path.join(outbox, name), "utf8")) : [];
+    const mails = fs.existsSync(outbox)
+      ? fs
+          .readdirSync(outbox)
+          .toSorted()
+          .map((name) => fs.readFileSync(path.join(outbox, name), "utf8"))
+      : [];
     const text = mails.findLast((mail) => mail.includes(`To: ${address}\n`));
     const token = /\/(?:reset|invites)\/([\w-]+)/.exec(text ?? "")?.[1];
     return text === undefined || token === undefined ? undefined : { text, token };
@@ -54,7 +71,12 @@ describe("signing up", () => {
     const { ticket, organization } = await signUp(anonymous("accounts.create"), input);
     expect(organization).toMatch(/^kestrel-sohne/);
     const user = await db.user.findUniqueOrThrow({ where: { email: input.email }, include: { members: { include: { org: true } } } });
-    expect(user.members).toEqual([expect.objectContaining({ role: "owner", org: expect.objectContaining({ name: "Kestrel & Söhne", slug: organization, planId: "free" }) })]);
+    expect(user.members).toEqual([
+      expect.objectContaining({
+        role: "owner",
+        org: expect.objectContaining({ name: "Kestrel & Söhne", slug: organization, planId: "free" }),
+      }),
+    ]);
     expect(await takeToken("ticket", ticket)).toBe(user.id);
     const events = await eventsOf({ id: user.members[0]?.orgId ?? "" });
     expect(events.map(({ action, actorType, actorId }) => [action, actorType, actorId])).toEqual([
@@ -81,25 +103,34 @@ describe("signing up", () => {
   test("with an e-mail that has an account is refused and leaves nothing", async () => {
     const address = email();
     await signUp(anonymous("accounts.create"), { email: address, password: PASSWORD, organization: "First" });
-    expect(await refusal(signUp(anonymous("accounts.create"), { email: address, password: PASSWORD, organization: "Second of the same" }))).toMatchObject({ type: "conflict", details: { email: expect.any(String) } });
+    expect(
+      await refusal(signUp(anonymous("accounts.create"), { email: address, password: PASSWORD, organization: "Second of the same" })),
+    ).toMatchObject({ type: "conflict", details: { email: expect.any(String) } });
     expect(await db.org.count({ where: { name: "Second of the same" } })).toBe(0);
   });
 
   test("five times at once with one e-mail makes one account and one organization", async () => {
     const address = email();
-    const results = await parallel(5, () => signUp(anonymous("accounts.create"), { email: address, password: PASSWORD, organization: `Org of ${address}` }));
+    const results = await parallel(5, () =>
+      signUp(anonymous("accounts.create"), { email: address, password: PASSWORD, organization: `Org of ${address}` }),
+    );
     expect(succeeded(results)).toHaveLength(1);
     expect(await db.org.count({ where: { name: `Org of ${address}` } })).toBe(1);
   });
 
   test.each(["invite", "closed"] as const)("is refused when it is %s", async (mode) => {
     provideEnv({ ...env(), signUp: mode });
-    expect((await refusal(signUp(anonymous("accounts.create"), { email: email(), password: PASSWORD, organization: "x" }))).type).toBe("forbidden");
+    expect((await refusal(signUp(anonymous("accounts.create"), { email: email(), password: PASSWORD, organization: "x" }))).type).toBe(
+      "forbidden",
+    );
   });
 
   test("gives organizations of one name addresses of their own", async () => {
     const slugs = [];
-    for (let i = 0; i < 3; i++) slugs.push((await signUp(anonymous("accounts.create"), { email: email(), password: PASSWORD, organization: "Same Name" })).organization);
+    for (let i = 0; i < 3; i++)
+      slugs.push(
+        (await signUp(anonymous("accounts.create"), { email: email(), password: PASSWORD, organization: "Same Name" })).organization,
+      );
     expect(new Set(slugs).size).toBe(3);
   });
 });
@@ -151,15 +182,25 @@ describe("signing in", () => {
     const { ticket, organization } = await signIn(anonymous("sessions.create", from()), { email: person.email, password: PASSWORD });
     expect(organization).toBe(org.slug);
     expect(await takeToken("ticket", ticket)).toBe(person.id);
-    for (const each of [org, other]) expect(await eventsOf(each)).toEqual([expect.objectContaining({ action: "session.create", actorType: "user", actorId: person.id })]);
+    for (const each of [org, other])
+      expect(await eventsOf(each)).toEqual([expect.objectContaining({ action: "session.create", actorType: "user", actorId: person.id })]);
   });
 
   test("answers the same for a wrong password, an unknown e-mail, a disabled person and one without a password", async () => {
-    const people = [await newPerson({ passwordHash: HASH }), { email: email() }, await newPerson({ passwordHash: HASH, disabledAt: new Date() }), await newPerson()];
+    const people = [
+      await newPerson({ passwordHash: HASH }),
+      { email: email() },
+      await newPerson({ passwordHash: HASH, disabledAt: new Date() }),
+      await newPerson(),
+    ];
     const passwords = ["a wrong password", "a wrong password", PASSWORD, PASSWORD];
     const answers = [];
-    for (const [i, person] of people.entries()) answers.push(await refusal(signIn(anonymous("sessions.create", from()), { email: person.email, password: passwords[i] as string })));
-    expect(new Set(answers.map(({ type, message, details, retryAfterSeconds }) => JSON.stringify([type, message, details, retryAfterSeconds]))).size).toBe(1);
+    for (const [i, person] of people.entries())
+      answers.push(await refusal(signIn(anonymous("sessions.create", from()), { email: person.email, password: passwords[i] as string })));
+    expect(
+      new Set(answers.map(({ type, message, details, retryAfterSeconds }) => JSON.stringify([type, message, details, retryAfterSeconds])))
+        .size,
+    ).toBe(1);
     expect(answers[0]?.type).toBe("unauthorized");
   });
 
@@ -188,7 +229,9 @@ describe("signing in", () => {
     await refusal(signIn(anonymous("sessions.create", from()), { email: person.email, password: "a wrong password" }));
     const unknown = email();
     await refusal(signIn(anonymous("sessions.create", from()), { email: unknown, password: "a wrong password" }));
-    expect(await eventsOf(org)).toEqual([expect.objectContaining({ action: "session.refuse", actorType: "anonymous", targetId: person.id, targetName: person.email })]);
+    expect(await eventsOf(org)).toEqual([
+      expect.objectContaining({ action: "session.refuse", actorType: "anonymous", targetId: person.id, targetName: person.email }),
+    ]);
     const deployment = (await eventsOf({ id: DEPLOYMENT })).at(-1);
     expect(deployment).toMatchObject({ action: "session.refuse", targetId: null, targetName: unknown });
     expect(JSON.stringify([await eventsOf(org), deployment])).not.toContain("a wrong password");
@@ -197,7 +240,9 @@ describe("signing in", () => {
   test("pauses an account after ten failures in a quarter of an hour, for the right password too, and only that one", async () => {
     const [person, other] = [await newPerson({ passwordHash: HASH }), await newPerson({ passwordHash: HASH })];
     setClock(() => 1_800_000_000_000);
-    const wrong = await parallel(20, () => signIn(anonymous("sessions.create", from()), { email: person.email, password: "a wrong password" }));
+    const wrong = await parallel(20, () =>
+      signIn(anonymous("sessions.create", from()), { email: person.email, password: "a wrong password" }),
+    );
     const types = wrong.map((result) => (result.status === "rejected" ? result.reason.type : "in"));
     expect(types.filter((type) => type === "unauthorized")).toHaveLength(10);
     expect(types.filter((type) => type === "rate_limit_exceeded")).toHaveLength(10);
@@ -210,13 +255,17 @@ describe("signing in", () => {
 
   test("pauses an unknown e-mail alike", async () => {
     const address = email();
-    for (let i = 0; i < 10; i++) await refusal(signIn(anonymous("sessions.create", from()), { email: address, password: "a wrong password" }));
-    expect((await refusal(signIn(anonymous("sessions.create", from()), { email: address, password: "a wrong password" }))).type).toBe("rate_limit_exceeded");
+    for (let i = 0; i < 10; i++)
+      await refusal(signIn(anonymous("sessions.create", from()), { email: address, password: "a wrong password" }));
+    expect((await refusal(signIn(anonymous("sessions.create", from()), { email: address, password: "a wrong password" }))).type).toBe(
+      "rate_limit_exceeded",
+    );
   });
 
   test("that succeeds does not count", async () => {
     const person = await newPerson({ passwordHash: HASH });
-    for (let i = 0; i < 12; i++) expect((await signIn(anonymous("sessions.create", from()), { email: person.email, password: PASSWORD })).ticket).toBeTruthy();
+    for (let i = 0; i < 12; i++)
+      expect((await signIn(anonymous("sessions.create", from()), { email: person.email, password: PASSWORD })).ticket).toBeTruthy();
   });
 });
 
@@ -224,7 +273,8 @@ describe("passwords", () => {
   test("match themselves and nothing near", async () => {
     const stored = await hashPassword("Pässwörter sind gut");
     expect(await passwordMatches(stored, "Pässwörter sind gut")).toBe(true);
-    for (const near of ["pässwörter sind gut", "Pässwörter sind gut ", "Pässwörter sind gu", ""]) expect(await passwordMatches(stored, near)).toBe(false);
+    for (const near of ["pässwörter sind gut", "Pässwörter sind gut ", "Pässwörter sind gu", ""])
+      expect(await passwordMatches(stored, near)).toBe(false);
     expect(await passwordMatches(null, "nobody has this password")).toBe(false);
   });
 
@@ -251,7 +301,10 @@ describe("a session", () => {
   test("is recognised by its cookie and says who", async () => {
     const person = await newPerson();
     const { id, cookie } = await cookieFor(person);
-    expect(await sessionFrom(cookie, { ip: "203.0.113.9", userAgent: "x" })).toEqual({ id, user: { id: person.id, name: person.name, email: person.email } });
+    expect(await sessionFrom(cookie, { ip: "203.0.113.9", userAgent: "x" })).toEqual({
+      id,
+      user: { id: person.id, name: person.name, email: person.email },
+    });
     expect(await db.session.findUniqueOrThrow({ where: { id } })).toMatchObject({ ip: "203.0.113.9", userAgent: "x" });
   });
 
@@ -355,8 +408,12 @@ describe("a forgotten password", () => {
     expect(more).toEqual([]);
     expect(await takeToken("ticket", done?.ticket ?? "")).toBe(person.id);
     expect(await sessionFrom(cookie)).toBeNull();
-    expect((await refusal(signIn(anonymous("sessions.create", from()), { email: person.email, password: PASSWORD }))).type).toBe("unauthorized");
-    expect((await signIn(anonymous("sessions.create", from()), { email: person.email, password: "another sentence works" })).ticket).toBeTruthy();
+    expect((await refusal(signIn(anonymous("sessions.create", from()), { email: person.email, password: PASSWORD }))).type).toBe(
+      "unauthorized",
+    );
+    expect(
+      (await signIn(anonymous("sessions.create", from()), { email: person.email, password: "another sentence works" })).ticket,
+    ).toBeTruthy();
     const events = (await eventsOf(org)).filter(({ action }) => action === "password.reset");
     expect(events).toHaveLength(1);
     expect(JSON.stringify(events)).not.toMatch(/argon2|another sentence/);
@@ -379,7 +436,9 @@ describe("a forgotten password", () => {
   });
 
   test.each(["", "x", "0".repeat(43)])("is not set by the token %j", async (token) => {
-    expect((await refusal(resetPassword(anonymous("sessions.create"), { token, password: "another sentence works" }))).type).toBe("not_found");
+    expect((await refusal(resetPassword(anonymous("sessions.create"), { token, password: "another sentence works" }))).type).toBe(
+      "not_found",
+    );
   });
 });
 
@@ -393,12 +452,22 @@ describe("an invitation", () => {
 
   test("makes a new person a member with its role, once of five times at once, and leaves its event", async () => {
     const { org, address, token } = await invited("developer");
-    expect(await inviteOffer(token)).toEqual({ email: address, role: "developer", organization: { name: org.name, slug: org.slug }, hasAccount: false });
+    expect(await inviteOffer(token)).toEqual({
+      email: address,
+      role: "developer",
+      organization: { name: org.name, slug: org.slug },
+      hasAccount: false,
+    });
     const results = await parallel(5, () => acceptInvite(anonymous("sessions.create"), { token, password: PASSWORD, name: "Ines" }));
     expect(succeeded(results)).toHaveLength(1);
     const members = await db.member.findMany({ where: { orgId: org.id }, include: { user: true } });
-    expect(members.map(({ role, user }) => [role, user.email]).toSorted()).toEqual([["developer", address], ["owner", expect.any(String)]]);
-    expect((await eventsOf(org)).filter(({ action }) => action === "member.add")).toEqual([expect.objectContaining({ actorName: "Ines", after: expect.objectContaining({ email: address, role: "developer" }) })]);
+    expect(members.map(({ role, user }) => [role, user.email]).toSorted()).toEqual([
+      ["developer", address],
+      ["owner", expect.any(String)],
+    ]);
+    expect((await eventsOf(org)).filter(({ action }) => action === "member.add")).toEqual([
+      expect.objectContaining({ actorName: "Ines", after: expect.objectContaining({ email: address, role: "developer" }) }),
+    ]);
     expect(await inviteOffer(token)).toBeNull();
     expect((await refusal(acceptInvite(anonymous("sessions.create"), { token, password: PASSWORD }))).type).not.toBe("internal_error");
   });
@@ -407,7 +476,9 @@ describe("an invitation", () => {
     const person = await newPerson({ passwordHash: HASH });
     const { org, token } = await invited("viewer", person.email);
     expect((await inviteOffer(token))?.hasAccount).toBe(true);
-    expect((await refusal(acceptInvite(anonymous("sessions.create"), { token, password: "somebody else's choice" }))).type).toBe("unauthorized");
+    expect((await refusal(acceptInvite(anonymous("sessions.create"), { token, password: "somebody else's choice" }))).type).toBe(
+      "unauthorized",
+    );
     expect((await refusal(acceptInvite(anonymous("sessions.create"), { token }))).type).toBe("invalid_request");
     await acceptInvite(anonymous("sessions.create"), { token, password: PASSWORD });
     expect(await db.member.findFirst({ where: { orgId: org.id, userId: person.id } })).toMatchObject({ role: "viewer" });
@@ -417,7 +488,9 @@ describe("an invitation", () => {
   test("is accepted by the signed-in person it is for without a password, and by nobody else's session", async () => {
     const [person, other] = [await newPerson({ passwordHash: HASH }), await newPerson({ passwordHash: HASH })];
     const { org, token } = await invited("viewer", person.email);
-    expect((await refusal(acceptInvite(authorize(personActor(other, origin()), "sessions.create"), { token }))).type).toBe("invalid_request");
+    expect((await refusal(acceptInvite(authorize(personActor(other, origin()), "sessions.create"), { token }))).type).toBe(
+      "invalid_request",
+    );
     await acceptInvite(authorize(personActor(person, origin()), "sessions.create"), { token });
     expect(await db.member.count({ where: { orgId: org.id, userId: person.id } })).toBe(1);
   });

@@ -133,7 +133,7 @@ async function mailReset(email: string): Promise<void> {
   }
 }
 
-/** Sets the password and ends every session of the person. The link works once. */
+/** Sets the password and ends every session, link and ticket of the person. The link works once. */
 export async function resetPassword(actor: Can<"sessions.create">, input: ResetPassword): Promise<Ticket> {
   const passwordHash = await hashPassword(input.password);
   const userId = await useToken("reset", input.token);
@@ -145,6 +145,7 @@ export async function resetPassword(actor: Can<"sessions.create">, input: ResetP
   await change({ ...actor, type: "user", id: user.id, name: user.name }, async (tx) => {
     await tx.user.update({ where: { id: user.id }, data: { passwordHash } });
     await tx.session.updateMany({ where: { userId, endedAt: null }, data: { endedAt: new Date(now()) } });
+    await tx.oneTimeToken.updateMany({ where: { userId, usedAt: null }, data: { usedAt: new Date(now()) } }); // other links and tickets on their way
     const chains = user.members.length === 0 ? [DEPLOYMENT] : user.members.map((m) => m.orgId);
     return {
       result: null,

@@ -39,7 +39,15 @@ export const authEndpoints = [
   ),
   endpoint(
     "POST /v1/password/reset",
-    { tag, summary: "Set a new password by link", permission: "sessions.create", body: ResetPassword, returns: Ticket, perAddress: 20 },
+    {
+      tag,
+      summary: "Set a new password by link",
+      permission: "sessions.create",
+      body: ResetPassword,
+      returns: Ticket,
+      perAddress: 20,
+      errors: ["not_found"],
+    },
     (actor, { body }) => resetPassword(actor, body),
   ),
   endpoint(
@@ -51,7 +59,7 @@ export const authEndpoints = [
       body: AcceptInvite,
       returns: Ticket,
       perAddress: 20,
-      errors: ["conflict"],
+      errors: ["conflict", "not_found"],
     },
     (actor, { body }) => acceptInvite(actor, body),
   ),

@@ -63,7 +63,14 @@ describe("the forwarded addresses are counted from the right, past trusted proxi
 describe("at the front", () => {
   const server = createServer((request, response) => {
     const front = receive(request, []);
-    response.end(JSON.stringify({ front, headers: request.headers, raw: request.rawHeaders, handed: frontOf({ get: (name) => (request.headers[name] as string) ?? null }) }));
+    response.end(
+      JSON.stringify({
+        front,
+        headers: request.headers,
+        raw: request.rawHeaders,
+        handed: frontOf({ get: (name) => (request.headers[name] as string) ?? null }),
+      }),
+    );
   });
   let port = 0;
 
@@ -79,7 +86,14 @@ describe("at the front", () => {
     socket.write(`${["GET / HTTP/1.1", "Host: x", "Connection: close", ...lines].join("\r\n")}\r\n\r\n`);
     const chunks: Buffer[] = [];
     for await (const chunk of socket) chunks.push(chunk as Buffer);
-    return JSON.parse(Buffer.concat(chunks).toString().split("\r\n\r\n").slice(1).join("").replace(/^[0-9a-f]+\r\n|\r\n0$/g, ""));
+    return JSON.parse(
+      Buffer.concat(chunks)
+        .toString()
+        .split("\r\n\r\n")
+        .slice(1)
+        .join("")
+        .replace(/^[0-9a-f]+\r\n|\r\n0$/g, ""),
+    );
   }
 
   test.each([
@@ -110,14 +124,17 @@ describe("at the front", () => {
   });
 
   test("what it knows is handed on as it is", async () => {
-    const seen = await send("User-Agent: tests/1 (ü; \"quoted\"; %41)");
+    const seen = await send('User-Agent: tests/1 (ü; "quoted"; %41)');
     expect(seen.handed).toEqual(seen.front);
     expect(seen.front.id).toMatch(/^req_[0-7][0-9a-hjkmnp-tv-z]{25}$/);
     expect(Buffer.from(seen.front.nonce, "base64")).toHaveLength(16);
   });
 
   test("other headers pass, and each request has an id and a nonce of its own", async () => {
-    const [one, two] = await Promise.all([send("Authorization: Bearer x", "Latchkey-Organization: acme"), send("Latchkey-Organization: acme")]);
+    const [one, two] = await Promise.all([
+      send("Authorization: Bearer x", "Latchkey-Organization: acme"),
+      send("Latchkey-Organization: acme"),
+    ]);
     expect(one.headers).toMatchObject({ authorization: "Bearer x", "latchkey-organization": "acme" });
     expect(one.front.id).not.toBe(two.front.id);
     expect(one.front.nonce).not.toBe(two.front.nonce);
@@ -129,6 +146,10 @@ describe("at the front", () => {
   });
 
   test("a request that did not come through it has no address", () => {
-    expect(frontOf(new Headers({ "x-latchkey-guess": "%7B%22ip%22%3A%22127.0.0.1%22%7D" }))).toMatchObject({ ip: null, country: null, userAgent: null });
+    expect(frontOf(new Headers({ "x-latchkey-guess": "%7B%22ip%22%3A%22127.0.0.1%22%7D" }))).toMatchObject({
+      ip: null,
+      country: null,
+      userAgent: null,
+    });
   });
 });

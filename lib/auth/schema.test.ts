@@ -33,7 +33,7 @@ describe("an e-mail address is compared in one form", () => {
     "maya@example.com\nbcc: evil@evil.com",
     "maya@example.com\r\nBcc:evil@evil.com",
     "maya@example.com\0",
-    "\"maya\"@example.com",
+    '"maya"@example.com',
     "Maya <maya@example.com>",
     "<maya@example.com>",
     "mailto:maya@example.com",
@@ -66,9 +66,12 @@ describe("an e-mail address is compared in one form", () => {
 });
 
 describe("a password", () => {
-  test.each(["a short sentence works", "correct horse", "pässwörter!!", "1234567890a", "    ten  blanks", "日本語のパスワードです。"])("%j is taken", (text) => {
-    expect(Password.parse(text)).toBe(text);
-  });
+  test.each(["a short sentence works", "correct horse", "pässwörter!!", "1234567890a", "    ten  blanks", "日本語のパスワードです。"])(
+    "%j is taken",
+    (text) => {
+      expect(Password.parse(text)).toBe(text);
+    },
+  );
 
   test.each([
     ["nine characters", "123456789"],

@@ -28,7 +28,16 @@ describe("making a group", () => {
       archived_at: null,
     });
     expect(await getGroup(authorize(actor, "groups.read"), group.id)).toEqual(group);
-    expect(await eventsOf(org)).toEqual([expect.objectContaining({ action: "api_group.create", targetId: group.id, targetName: "Invoices", actorId: actor.id, before: null, after: group })]);
+    expect(await eventsOf(org)).toEqual([
+      expect.objectContaining({
+        action: "api_group.create",
+        targetId: group.id,
+        targetName: "Invoices",
+        actorId: actor.id,
+        before: null,
+        after: group,
+      }),
+    ]);
   });
 
   test.each(["Invoices", "invoices", "INVOICES"])("of a name that is taken (%s) is refused and leaves nothing", async (name) => {
@@ -88,7 +97,9 @@ describe("reading groups", () => {
     const foreign = await newGroup(other);
     const actor = await readerIn(org);
     const answers = await Promise.all([foreign.id, newId("grp"), "grp_1", "x", newId("key")].map((id) => refusal(getGroup(actor, id))));
-    expect(new Set(answers.map(({ type, message, details }) => JSON.stringify([type, message, details])))).toEqual(new Set([JSON.stringify(["not_found", answers[0]?.message, {}])]));
+    expect(new Set(answers.map(({ type, message, details }) => JSON.stringify([type, message, details])))).toEqual(
+      new Set([JSON.stringify(["not_found", answers[0]?.message, {}])]),
+    );
     expect((await listGroups(actor, { limit: 50 })).data).toEqual([]);
   });
 

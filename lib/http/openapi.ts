@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import { z } from "zod";
-import { callersOf } from "@/lib/access/permissions";
+import { callersOf, isOrgPermission } from "@/lib/access/permissions";
 import type { Endpoint } from "@/lib/endpoint";
 import { type ErrorType, errorTypes, statusOf } from "@/lib/errors";
 
@@ -21,14 +21,14 @@ const ErrorBody = z.object({
 /** Every error an endpoint can answer, by status. */
 export function errorsOf(e: Endpoint): Map<number, ErrorType[]> {
   const callers = callersOf(e.permission);
-  const types = new Set<ErrorType>(["rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
-  if (e.body !== null) for (const type of ["invalid_request", "payload_too_large", "unsupported_media_type"] as const) types.add(type);
-  if (e.query !== null) types.add("invalid_request");
-  if (!callers.anonymous) types.add("unauthorized");
-  if (callers.key)
-    for (const type of ["account_deactivated", "ip_not_allowed", "insufficient_scope", "quota_exceeded"] as const) types.add(type);
-  if (callers.session) types.add("forbidden");
-  if (e.path.includes("{")) types.add("not_found");
+  // Any call can come with a key that is wrong, too small for it, or written into the address.
+  const types = new Set<ErrorType>(["invalid_request", "unauthorized", "rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
+  if (e.body !== null) for (const type of ["payload_too_large", "unsupported_media_type"] as const) types.add(type);
+  if (callers.key) for (const type of ["account_deactivated", "ip_not_allowed", "quota_exceeded"] as const) types.add(type);
+  if (!callers.operator) types.add("insufficient_scope");
+  if (callers.session || callers.anonymous) types.add("forbidden");
+  if (callers.session && e.method !== "GET") types.add("unsupported_media_type");
+  if (callers.operator || isOrgPermission(e.permission) || e.path.includes("{")) types.add("not_found");
   const byStatus = new Map<number, ErrorType[]>();
   for (const type of types) byStatus.set(statusOf(type), [...(byStatus.get(statusOf(type)) ?? []), type]);
   return byStatus;

@@ -95,16 +95,23 @@ describe("an allowlist admits", () => {
   ] as const)("what Node's own BlockList holds: %s", (_, addresses, size, family) => {
     // Half of the addresses differ from the network in one bit only: at the edges is where the mistakes are.
     fc.assert(
-      fc.property(addresses, fc.integer({ min: 1, max: size }), fc.nat({ max: size - 1 }), addresses, fc.boolean(), (net, bits, bit, other, near) => {
-        const canonical = canonicalAddress(net) as string;
-        const mapped = family === "ipv6" && isIP(canonical) === 4;
-        fc.pre(!mapped && isIP(canonicalAddress(other) as string) === isIP(canonical));
-        const ip = near ? flip(canonical, bit, size) : other;
-        fc.pre(isIP(canonicalAddress(ip) as string) === isIP(canonical));
-        const list = new BlockList();
-        list.addSubnet(canonical, bits, family);
-        expect(admits([`${canonical}/${bits}`], ip)).toBe(list.check(ip, family));
-      }),
+      fc.property(
+        addresses,
+        fc.integer({ min: 1, max: size }),
+        fc.nat({ max: size - 1 }),
+        addresses,
+        fc.boolean(),
+        (net, bits, bit, other, near) => {
+          const canonical = canonicalAddress(net) as string;
+          const mapped = family === "ipv6" && isIP(canonical) === 4;
+          fc.pre(!mapped && isIP(canonicalAddress(other) as string) === isIP(canonical));
+          const ip = near ? flip(canonical, bit, size) : other;
+          fc.pre(isIP(canonicalAddress(ip) as string) === isIP(canonical));
+          const list = new BlockList();
+          list.addSubnet(canonical, bits, family);
+          expect(admits([`${canonical}/${bits}`], ip)).toBe(list.check(ip, family));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -229,7 +236,9 @@ describe("a list lies within another", () => {
 
   test("only if the outer one admits every address that the inner one does", () => {
     // Small numbers, so that ranges often overlap.
-    const block = fc.tuple(fc.nat({ max: 15 }), fc.integer({ min: 28, max: 32 })).map(([n, bits]) => `10.0.0.${(n >> (32 - bits)) << (32 - bits)}/${bits}`);
+    const block = fc
+      .tuple(fc.nat({ max: 15 }), fc.integer({ min: 28, max: 32 }))
+      .map(([n, bits]) => `10.0.0.${(n >> (32 - bits)) << (32 - bits)}/${bits}`);
     const list = fc.array(block, { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(list, list, fc.nat({ max: 15 }), (inner, outer, n) => {

@@ -63,9 +63,23 @@ describe("a child that asks for more of one part is refused, and that part is na
   });
 
   test("every part that goes beyond is named", () => {
-    const asked: Partial<Powers> = { access: "admin", scopes: ["chat"], expiresAt: null, requestsPerMinute: null, allowedIps: [], environment: "live" };
+    const asked: Partial<Powers> = {
+      access: "admin",
+      scopes: ["chat"],
+      expiresAt: null,
+      requestsPerMinute: null,
+      allowedIps: [],
+      environment: "live",
+    };
     const read = inherit({ ...parent, environment: "test" }, asked);
-    expect(read.ok ? [] : Object.keys(read.beyond).sort()).toEqual(["access", "allowed_ips", "environment", "expires_at", "rate_limit_rpm", "scopes"]);
+    expect(read.ok ? [] : Object.keys(read.beyond).sort()).toEqual([
+      "access",
+      "allowed_ips",
+      "environment",
+      "expires_at",
+      "rate_limit_rpm",
+      "scopes",
+    ]);
   });
 });
 

@@ -7,7 +7,18 @@ import { countKeys, createKey, getKey, keyActivity, listKeys, revokeKey } from "
 import type { CreateKey, KeyFilter } from "@/lib/keys/schema";
 import { hashSecret, parseSecret } from "@/lib/keys/secret";
 import { verify } from "@/lib/keys/verify";
-import { eventsOf, newGroup, newKey, newMember, newOrg, newPerson, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
+import {
+  eventsOf,
+  newGroup,
+  newKey,
+  newMember,
+  newOrg,
+  newPerson,
+  refusal,
+  type TestKey,
+  type TestOrg,
+  useDatabase,
+} from "@/lib/testing/factories";
 
 const { owner } = await useDatabase();
 
@@ -16,9 +27,13 @@ const ALL: KeyFilter = { limit: 50 };
 const creator = (actor: Actor) => authorize(actor, "keys.create");
 const reader = (actor: Actor) => authorize(actor, "keys.read");
 const revoker = (actor: Actor) => authorize(actor, "keys.revoke");
-const isAccepted = async (secret: string) => (await verify(secret, { permission: "self.read", scope: null, ip: "203.0.113.7", free: true }, now())).valid;
+const isAccepted = async (secret: string) =>
+  (await verify(secret, { permission: "self.read", scope: null, ip: "203.0.113.7", free: true }, now())).valid;
 
-async function setting(role: Role = "admin", org?: TestOrg): Promise<{ org: TestOrg; group: { id: string }; actor: Actor & { id: string } }> {
+async function setting(
+  role: Role = "admin",
+  org?: TestOrg,
+): Promise<{ org: TestOrg; group: { id: string }; actor: Actor & { id: string } }> {
   const of = org ?? (await newOrg());
   return { org: of, group: await newGroup(of), actor: await newMember(of, role) };
 }
@@ -57,15 +72,28 @@ describe("generating a key", () => {
     });
     expect(await isAccepted(secret)).toBe(true);
     expect(await getKey(reader(actor), key.id)).toEqual(key);
-    expect(await eventsOf(org)).toEqual([expect.objectContaining({ action: "api_key.create", targetType: "api_key", targetId: key.id, targetName: "Intake", before: null, after: key })]);
+    expect(await eventsOf(org)).toEqual([
+      expect.objectContaining({
+        action: "api_key.create",
+        targetType: "api_key",
+        targetId: key.id,
+        targetName: "Intake",
+        before: null,
+        after: key,
+      }),
+    ]);
   });
 
   test("stores the SHA-256 of the secret and nothing else of it in any column", async () => {
     const { actor } = await setting();
     const { secret } = await createKey(creator(actor), { name: "Intake", metadata: { a: "b" } });
-    const tables = await owner.query<{ name: string }>("select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'");
+    const tables = await owner.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+    );
     for (const { name } of tables.rows) {
-      const { rows } = await owner.query<{ n: number }>(`select count(*)::int as n from "${name}" t where t::text like $1`, [`%${secret.slice(14)}%`]);
+      const { rows } = await owner.query<{ n: number }>(`select count(*)::int as n from "${name}" t where t::text like $1`, [
+        `%${secret.slice(14)}%`,
+      ]);
       expect(rows[0]?.n, name).toBe(0);
     }
     const { rows } = await owner.query<{ hash: Buffer }>(`select "hash" from "KeySecret" where "hash" = $1`, [hashSecret(secret)]);
@@ -75,7 +103,19 @@ describe("generating a key", () => {
   test("takes every field", async () => {
     const { group, actor } = await setting();
     const [expires_at, not_before] = [new Date(now() + 2 * DAY).toISOString(), new Date(now() + DAY).toISOString()];
-    const input: CreateKey = { name: "x", group_id: group.id, environment: "test", access: "read", scopes: ["status", "status"], expires_at, not_before, rate_limit_rpm: 5, allowed_ips: ["10.0.0.0/8", "::ffff:10.0.0.1"], metadata: { team: "a" }, owner: "organization" };
+    const input: CreateKey = {
+      name: "x",
+      group_id: group.id,
+      environment: "test",
+      access: "read",
+      scopes: ["status", "status"],
+      expires_at,
+      not_before,
+      rate_limit_rpm: 5,
+      allowed_ips: ["10.0.0.0/8", "::ffff:10.0.0.1"],
+      metadata: { team: "a" },
+      owner: "organization",
+    };
     expect(await createKey(creator(actor), input)).toMatchObject({
       secret: expect.stringMatching(/^lk_test_/),
       environment: "test",
@@ -94,7 +134,11 @@ describe("generating a key", () => {
 
   const bad: [string, Partial<CreateKey>, string][] = [
     ["an expiry in the past", { expires_at: new Date(now() - 1).toISOString() }, "expires_at"],
-    ["a beginning after its end", { not_before: new Date(now() + 2 * DAY).toISOString(), expires_at: new Date(now() + DAY).toISOString() }, "not_before"],
+    [
+      "a beginning after its end",
+      { not_before: new Date(now() + 2 * DAY).toISOString(), expires_at: new Date(now() + DAY).toISOString() },
+      "not_before",
+    ],
     ["an address that is none", { allowed_ips: ["10.0.0.1", "010.0.0.1"] }, "allowed_ips.1"],
     ["a range with host bits", { allowed_ips: ["10.0.0.1/8"] }, "allowed_ips.0"],
     ["a range of everything", { allowed_ips: ["0.0.0.0/0"] }, "allowed_ips.0"],
@@ -108,19 +152,28 @@ describe("generating a key", () => {
 
   test("beyond the plan's scopes is refused, naming them", async () => {
     const { actor } = await setting();
-    expect(await refusal(createKey(creator(actor), { name: "x", scopes: ["status", "upload"] }))).toMatchObject({ type: "insufficient_scope", details: { scopes: expect.stringMatching(/upload/) } });
+    expect(await refusal(createKey(creator(actor), { name: "x", scopes: ["status", "upload"] }))).toMatchObject({
+      type: "insufficient_scope",
+      details: { scopes: expect.stringMatching(/upload/) },
+    });
   });
 
   describe("in which group", () => {
     test("none exists: says to make one first", async () => {
       const actor = await newMember(await newOrg(), "admin");
-      expect(await refusal(createKey(creator(actor), { name: "x" }))).toMatchObject({ type: "invalid_request", details: { group_id: expect.stringMatching(/create a group first/) } });
+      expect(await refusal(createKey(creator(actor), { name: "x" }))).toMatchObject({
+        type: "invalid_request",
+        details: { group_id: expect.stringMatching(/create a group first/) },
+      });
     });
 
     test("several: it must be said", async () => {
       const { org, group, actor } = await setting();
       await newGroup(org);
-      expect(await refusal(createKey(creator(actor), { name: "x" }))).toMatchObject({ type: "invalid_request", details: { group_id: expect.stringMatching(/more than one/) } });
+      expect(await refusal(createKey(creator(actor), { name: "x" }))).toMatchObject({
+        type: "invalid_request",
+        details: { group_id: expect.stringMatching(/more than one/) },
+      });
       expect((await createKey(creator(actor), { name: "x", group_id: group.id })).group_id).toBe(group.id);
     });
 
@@ -133,7 +186,9 @@ describe("generating a key", () => {
 
     test("another organization's is not there", async () => {
       const [{ org, actor }, other] = [await setting(), await setting()];
-      const answers = await Promise.all([other.group.id, newId("grp"), "x"].map((group_id) => refusal(createKey(creator(actor), { name: "x", group_id }))));
+      const answers = await Promise.all(
+        [other.group.id, newId("grp"), "x"].map((group_id) => refusal(createKey(creator(actor), { name: "x", group_id }))),
+      );
       expect(new Set(answers.map(({ type, message }) => `${type} ${message}`)).size).toBe(1);
       expect(answers[0]?.type).toBe("not_found");
       expect(await eventsOf(org)).toEqual([]);
@@ -144,7 +199,10 @@ describe("generating a key", () => {
     test("who is a developer goes up to full access", async () => {
       const { actor } = await setting("developer");
       expect((await createKey(creator(actor), { name: "x", access: "full" })).access).toBe("full");
-      expect(await refusal(createKey(creator(actor), { name: "x", access: "admin" }))).toMatchObject({ type: "insufficient_scope", details: { access: expect.any(String) } });
+      expect(await refusal(createKey(creator(actor), { name: "x", access: "admin" }))).toMatchObject({
+        type: "insufficient_scope",
+        details: { access: expect.any(String) },
+      });
     });
 
     test.each(["admin", "owner"] as const)("who is %s goes up to admin access", async (role) => {
@@ -163,7 +221,17 @@ describe("generating a key", () => {
       const { org, actor } = await setting();
       const group = await newGroup(org);
       const expiresAt = new Date(now() + DAY);
-      const parent = await newKey(org, { group, insert: { environment: "test", scopes: ["status", "search"], expiresAt, requestsPerMinute: 10, allowedIps: ["10.0.0.0/8"], ownerId: actor.id } });
+      const parent = await newKey(org, {
+        group,
+        insert: {
+          environment: "test",
+          scopes: ["status", "search"],
+          expiresAt,
+          requestsPerMinute: 10,
+          allowedIps: ["10.0.0.0/8"],
+          ownerId: actor.id,
+        },
+      });
       expect(await createKey(creator(parent.actor), { name: "child" })).toMatchObject({
         group_id: group.id,
         environment: "test",
@@ -221,7 +289,13 @@ describe("revoking a key", () => {
     expect(await isAccepted(secret)).toBe(false);
     expect(revoked).toEqual({ ...key, status: "revoked", is_active: false, revoked_at: expect.any(String), revoked_reason: "laptop lost" });
     expect(await getKey(reader(actor), key.id)).toEqual(revoked);
-    expect((await eventsOf(org)).at(-1)).toMatchObject({ action: "api_key.revoke", eventType: "delete", targetId: key.id, before: key, after: revoked });
+    expect((await eventsOf(org)).at(-1)).toMatchObject({
+      action: "api_key.revoke",
+      eventType: "delete",
+      targetId: key.id,
+      before: key,
+      after: revoked,
+    });
   });
 
   test("again changes nothing, answers the same and leaves no second event", async () => {
@@ -253,7 +327,13 @@ describe("revoking a key", () => {
   test("a foreign, a missing and a malformed id get one answer, and nothing changes", async () => {
     const [{ org, actor }, other] = [await setting(), await newOrg()];
     const foreign = await newKey(other);
-    const answers = await Promise.all([foreign.id, newId("key"), "key_1", "x"].flatMap((id) => [refusal(revokeKey(revoker(actor), id, {})), refusal(getKey(reader(actor), id)), refusal(keyActivity(reader(actor), id))]));
+    const answers = await Promise.all(
+      [foreign.id, newId("key"), "key_1", "x"].flatMap((id) => [
+        refusal(revokeKey(revoker(actor), id, {})),
+        refusal(getKey(reader(actor), id)),
+        refusal(keyActivity(reader(actor), id)),
+      ]),
+    );
     expect(new Set(answers.map(({ type, message, details }) => JSON.stringify([type, message, details]))).size).toBe(1);
     expect(answers[0]?.type).toBe("not_found");
     expect(await isAccepted(foreign.secret)).toBe(true);
@@ -266,7 +346,13 @@ async function reached(actor: Actor, permission: "keys.read" | "keys.revoke", ke
   const names: string[] = [];
   for (const [name, key] of Object.entries(keys)) {
     const work = permission === "keys.read" ? getKey(reader(actor), key.id) : revokeKey(revoker(actor), key.id, {});
-    if (await work.then(() => true, () => false)) names.push(name);
+    if (
+      await work.then(
+        () => true,
+        () => false,
+      )
+    )
+      names.push(name);
     await writer().key.update({ where: { id: key.id }, data: { revokedAt: null } });
   }
   return names;
@@ -321,7 +407,11 @@ describe("who reaches which keys", () => {
     expect(await reached(self.actor, "keys.read", { ...keys, self })).toEqual(expected);
     expect(await reached(self.actor, "keys.revoke", { ...keys, self })).toEqual(expected);
     const listed = (await listKeys(reader(self.actor), ALL)).data.map(({ id }) => id);
-    expect(Object.entries({ ...keys, self }).filter(([, { id }]) => listed.includes(id)).map(([name]) => name)).toEqual(expected);
+    expect(
+      Object.entries({ ...keys, self })
+        .filter(([, { id }]) => listed.includes(id))
+        .map(([name]) => name),
+    ).toEqual(expected);
   });
 });
 
@@ -382,15 +472,31 @@ describe("listing keys", () => {
       const { org, group, actor } = await setting();
       for (const [name, state] of Object.entries(states)) {
         const key = await newKey(org, { group, insert: { name }, ...state });
-        if (name === "rotating") await writer().keySecret.create({ data: { id: newId("sec"), keyId: key.id, hash: new Uint8Array(hashSecret(key.id)), prefix: "lk_live_oldone", endsAt: soon } });
+        if (name === "rotating")
+          await writer().keySecret.create({
+            data: { id: newId("sec"), keyId: key.id, hash: new Uint8Array(hashSecret(key.id)), prefix: "lk_live_oldone", endsAt: soon },
+          });
       }
       const all = await listKeys(reader(actor), ALL);
-      expect(Object.fromEntries(all.data.map(({ name, status }) => [name, status]))).toEqual(Object.fromEntries(Object.keys(states).map((name) => [name, name])));
-      expect(all.data.filter(({ is_active }) => is_active).map(({ name }) => name).toSorted()).toEqual(["active", "expiring", "rotating"]);
+      expect(Object.fromEntries(all.data.map(({ name, status }) => [name, status]))).toEqual(
+        Object.fromEntries(Object.keys(states).map((name) => [name, name])),
+      );
+      expect(
+        all.data
+          .filter(({ is_active }) => is_active)
+          .map(({ name }) => name)
+          .toSorted(),
+      ).toEqual(["active", "expiring", "rotating"]);
       for (const status of Object.keys(states) as (keyof typeof states)[]) {
-        expect((await listKeys(reader(actor), { limit: 50, status })).data.map(({ name }) => name), status).toEqual([status]);
+        expect(
+          (await listKeys(reader(actor), { limit: 50, status })).data.map(({ name }) => name),
+          status,
+        ).toEqual([status]);
       }
-      expect(all.data.find(({ name }) => name === "rotating")?.rotation).toMatchObject({ ends_at: soon.toISOString(), old_key_prefix: "lk_live_oldone" });
+      expect(all.data.find(({ name }) => name === "rotating")?.rotation).toMatchObject({
+        ends_at: soon.toISOString(),
+        old_key_prefix: "lk_live_oldone",
+      });
       expect(await countKeys(reader(actor))).toEqual({ all: 7, live: 5, ended: 2 });
     });
   });
@@ -418,7 +524,15 @@ describe("listing keys", () => {
 test("a key that never called has an empty day behind it", async () => {
   const { org, actor } = await setting();
   const key = await newKey(org);
-  expect(await keyActivity(reader(actor), key.id)).toEqual({ since: expect.any(String), calls: 0, refused: 0, addresses: [], address_count: 0, routes: [], last_call: null });
+  expect(await keyActivity(reader(actor), key.id)).toEqual({
+    since: expect.any(String),
+    calls: 0,
+    refused: 0,
+    addresses: [],
+    address_count: 0,
+    routes: [],
+    last_call: null,
+  });
 });
 
 test("an actor is taken only when it was asked", () => {

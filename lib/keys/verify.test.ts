@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Access, Environment, Permission } from "@/lib/access/permissions";
 import { db, verifyPool, writer } from "@/lib/db";
 import { newSecret, parseSecret, withChecksum } from "@/lib/keys/secret";
-import { type RefusalCode, type Verdict, verify } from "@/lib/keys/verify";
+import { type Need, type RefusalCode, type Verdict, verify } from "@/lib/keys/verify";
 import { limitStore } from "@/lib/limits/store";
 import { newGroup, newKey, newOrg, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
 
@@ -17,12 +17,14 @@ beforeEach(() => {
 });
 
 const IP = "203.0.113.7";
-const NEED = { permission: "data.read" as Permission, scope: "status", ip: IP, free: false };
-const ask = (secret: string, need: Partial<typeof NEED> & { ip?: string | null } = {}, at = NOW): Promise<Verdict> => verify(secret, { ...NEED, ...need }, at);
+const NEED: Need = { permission: "data.read", scope: "status", ip: IP, free: false };
+const ask = (secret: string, need: Partial<Need> = {}, at = NOW): Promise<Verdict> => verify(secret, { ...NEED, ...need }, at);
 const codeOf = (verdict: Verdict) => (verdict.valid ? "valid" : verdict.code);
 const month = (at = NOW) => new Date(at).toISOString().slice(0, 7);
-const setUsed = (org: TestOrg, used: number, environment: Environment = "live", at = NOW) => writer().quotaPeriod.create({ data: { orgId: org.id, environment, month: month(at), used } });
-const usedOf = async (org: TestOrg, environment: Environment = "live", at = NOW) => (await db.quotaPeriod.findFirst({ where: { orgId: org.id, environment, month: month(at) } }))?.used ?? 0;
+const setUsed = (org: TestOrg, used: number, environment: Environment = "live", at = NOW) =>
+  writer().quotaPeriod.create({ data: { orgId: org.id, environment, month: month(at), used } });
+const usedOf = async (org: TestOrg, environment: Environment = "live", at = NOW) =>
+  (await db.quotaPeriod.findFirst({ where: { orgId: org.id, environment, month: month(at) } }))?.used ?? 0;
 
 async function rateLeft(key: TestKey, limit: number): Promise<number> {
   const [state] = await limitStore().peek([{ name: "key", subject: `key:${key.id}`, limit, windowSeconds: 60 }], NOW);
@@ -52,7 +54,13 @@ describe("a good key", () => {
       },
       limits: {
         rate: { name: "key", limit: 60, remaining: 59, windowSeconds: 60, resetAt: Math.ceil(NOW / 60_000) * 60 },
-        quota: { name: "month", limit: 1_000, remaining: 999, windowSeconds: 2_592_000, resetAt: Date.parse("2026-12-01T00:00:00Z") / 1000 },
+        quota: {
+          name: "month",
+          limit: 1_000,
+          remaining: 999,
+          windowSeconds: 2_592_000,
+          resetAt: Date.parse("2026-12-01T00:00:00Z") / 1000,
+        },
       },
     });
     expect(await usedOf(org)).toBe(1);
@@ -62,7 +70,11 @@ describe("a good key", () => {
     const org = await newOrg();
     const key = await newKey(org);
     await ask(key.secret);
-    for (let i = 0; i < 3; i++) expect(await ask(key.secret, { free: true })).toMatchObject({ valid: true, limits: { rate: { remaining: 59 }, quota: { remaining: 999 } } });
+    for (let i = 0; i < 3; i++)
+      expect(await ask(key.secret, { free: true })).toMatchObject({
+        valid: true,
+        limits: { rate: { remaining: 59 }, quota: { remaining: 999 } },
+      });
     expect([await usedOf(org), await rateLeft(key, 60)]).toEqual([1, 59]);
   });
 
@@ -70,7 +82,10 @@ describe("a good key", () => {
     const org = await newOrg({ requestsPerMonth: 1 });
     const key = await newKey(org, { requestsPerMinute: 1 });
     await ask(key.secret);
-    expect(await ask(key.secret, { free: true })).toMatchObject({ valid: true, limits: { rate: { limit: 1, remaining: 0 }, quota: { limit: 1, remaining: 0 } } });
+    expect(await ask(key.secret, { free: true })).toMatchObject({
+      valid: true,
+      limits: { rate: { limit: 1, remaining: 0 }, quota: { limit: 1, remaining: 0 } },
+    });
   });
 
   test("has no scope that its organization lost", async () => {
@@ -89,7 +104,10 @@ const FAULTS: { code: RefusalCode; set: (scene: { org: TestOrg; key: TestKey }) 
   { code: "expired", set: ({ key }) => writer().key.update({ where: { id: key.id }, data: { expiresAt: new Date(NOW) } }) },
   { code: "paused", set: ({ key }) => writer().key.update({ where: { id: key.id }, data: { pausedAt: new Date(NOW - 1) } }) },
   { code: "scheduled", set: ({ key }) => writer().key.update({ where: { id: key.id }, data: { notBefore: new Date(NOW + 1) } }) },
-  { code: "account_deactivated", set: ({ org }) => writer().org.update({ where: { id: org.id }, data: { deactivatedAt: new Date(NOW - 1) } }) },
+  {
+    code: "account_deactivated",
+    set: ({ org }) => writer().org.update({ where: { id: org.id }, data: { deactivatedAt: new Date(NOW - 1) } }),
+  },
   { code: "ip_not_allowed", set: ({ org }) => writer().org.update({ where: { id: org.id }, data: { allowedIps: ["198.51.100.0/24"] } }) },
   { code: "insufficient_scope", set: ({ key }) => writer().key.update({ where: { id: key.id }, data: { scopes: ["search"] } }) },
   { code: "quota_exceeded", set: ({ org }) => setUsed(org, 1_000) },
@@ -115,11 +133,14 @@ describe("a refusal", () => {
     expect(codeOf(await ask(it.key.secret))).toBe(code);
   });
 
-  test.each(FAULTS.map((fault, i) => [fault.code, FAULTS.slice(i)] as const))("%s is told first of all that follow it in the order of checks", async (code, faults) => {
-    const it = await scene();
-    for (const { set } of faults) await set(it);
-    expect(codeOf(await ask(it.key.secret))).toBe(code);
-  });
+  test.each(FAULTS.map((fault, i) => [fault.code, FAULTS.slice(i)] as const))(
+    "%s is told first of all that follow it in the order of checks",
+    async (code, faults) => {
+      const it = await scene();
+      for (const { set } of faults) await set(it);
+      expect(codeOf(await ask(it.key.secret))).toBe(code);
+    },
+  );
 
   test.each(FAULTS)("$code costs nothing: neither quota nor rate", async ({ set }) => {
     const it = await scene();
@@ -141,8 +162,16 @@ describe("a refusal", () => {
 
   test("names the scope or the access that is missing", async () => {
     const { key } = await scene();
-    expect(await ask(key.secret, { scope: "chat" })).toMatchObject({ valid: false, code: "insufficient_scope", needed: { permission: "data.read", scope: "chat" } });
-    expect(await ask(key.secret, { permission: "groups.write" })).toMatchObject({ valid: false, code: "insufficient_scope", needed: { permission: "groups.write" } });
+    expect(await ask(key.secret, { scope: "chat" })).toMatchObject({
+      valid: false,
+      code: "insufficient_scope",
+      needed: { permission: "data.read", scope: "chat" },
+    });
+    expect(await ask(key.secret, { permission: "groups.write" })).toMatchObject({
+      valid: false,
+      code: "insufficient_scope",
+      needed: { permission: "groups.write" },
+    });
   });
 });
 
@@ -224,22 +253,29 @@ describe("the rate limit", () => {
     ["the organization's", { org: 7 }, 7],
     ["the group's", { group: 5 }, 5],
     ["the key's own", { key: 3 }, 3],
-  ])("%s lets exactly that many parallel calls pass", async (_, { org: orgRpm, group: groupRpm, key: keyRpm, environment = "live" }, limit) => {
-    const org = await newOrg({ requestsPerMinute: orgRpm ?? null });
-    const group = await newGroup(org, { requestsPerMinute: groupRpm ?? null });
-    const key = await newKey(org, { group, requestsPerMinute: keyRpm ?? null, insert: { environment } });
-    const verdicts = await Promise.all(Array.from({ length: limit + 10 }, () => ask(key.secret)));
-    expect(verdicts.filter(({ valid }) => valid)).toHaveLength(limit);
-    expect(new Set(verdicts.filter(({ valid }) => !valid).map(codeOf))).toEqual(new Set(["rate_limit_exceeded"]));
-    expect(await usedOf(org, environment)).toBe(limit);
-    expect(codeOf(await ask(key.secret, {}, NOW + 29_999))).toBe("rate_limit_exceeded");
-    expect(codeOf(await ask(key.secret, {}, NOW + 30_000))).toBe("valid");
-  });
+  ])(
+    "%s lets exactly that many parallel calls pass",
+    async (_, { org: orgRpm, group: groupRpm, key: keyRpm, environment = "live" }, limit) => {
+      const org = await newOrg({ requestsPerMinute: orgRpm ?? null });
+      const group = await newGroup(org, { requestsPerMinute: groupRpm ?? null });
+      const key = await newKey(org, { group, requestsPerMinute: keyRpm ?? null, insert: { environment } });
+      const verdicts = await Promise.all(Array.from({ length: limit + 10 }, () => ask(key.secret)));
+      expect(verdicts.filter(({ valid }) => valid)).toHaveLength(limit);
+      expect(new Set(verdicts.filter(({ valid }) => !valid).map(codeOf))).toEqual(new Set(["rate_limit_exceeded"]));
+      expect(await usedOf(org, environment)).toBe(limit);
+      expect(codeOf(await ask(key.secret, {}, NOW + 29_999))).toBe("rate_limit_exceeded");
+      expect(codeOf(await ask(key.secret, {}, NOW + 30_000))).toBe("valid");
+    },
+  );
 
   test("is each key's own", async () => {
     const org = await newOrg();
     const [one, two] = [await newKey(org, { requestsPerMinute: 1 }), await newKey(org, { requestsPerMinute: 1 })];
-    expect([codeOf(await ask(one.secret)), codeOf(await ask(one.secret)), codeOf(await ask(two.secret))]).toEqual(["valid", "rate_limit_exceeded", "valid"]);
+    expect([codeOf(await ask(one.secret)), codeOf(await ask(one.secret)), codeOf(await ask(two.secret))]).toEqual([
+      "valid",
+      "rate_limit_exceeded",
+      "valid",
+    ]);
   });
 });
 
@@ -257,7 +293,12 @@ describe("the monthly quota", () => {
   test("is apart for live and test", async () => {
     const org = await newOrg({ requestsPerMonth: 1 });
     const [live, sandbox] = [await newKey(org), await newKey(org, { insert: { environment: "test" } })];
-    expect([codeOf(await ask(live.secret)), codeOf(await ask(live.secret)), codeOf(await ask(sandbox.secret)), codeOf(await ask(sandbox.secret))]).toEqual(["valid", "quota_exceeded", "valid", "quota_exceeded"]);
+    expect([
+      codeOf(await ask(live.secret)),
+      codeOf(await ask(live.secret)),
+      codeOf(await ask(sandbox.secret)),
+      codeOf(await ask(sandbox.secret)),
+    ]).toEqual(["valid", "quota_exceeded", "valid", "quota_exceeded"]);
   });
 
   test("begins anew with the UTC month, at its first millisecond", async () => {
@@ -265,8 +306,14 @@ describe("the monthly quota", () => {
     const key = await newKey(org);
     const turn = Date.parse("2027-01-01T00:00:00.000Z");
     expect(codeOf(await ask(key.secret, {}, turn - 2))).toBe("valid");
-    expect(await ask(key.secret, {}, turn - 1)).toMatchObject({ code: "quota_exceeded", limits: { quota: { remaining: 0, resetAt: turn / 1000 } } });
-    expect(await ask(key.secret, {}, turn)).toMatchObject({ valid: true, limits: { quota: { remaining: 0, resetAt: Date.parse("2027-02-01T00:00:00Z") / 1000 } } });
+    expect(await ask(key.secret, {}, turn - 1)).toMatchObject({
+      code: "quota_exceeded",
+      limits: { quota: { remaining: 0, resetAt: turn / 1000 } },
+    });
+    expect(await ask(key.secret, {}, turn)).toMatchObject({
+      valid: true,
+      limits: { quota: { remaining: 0, resetAt: Date.parse("2027-02-01T00:00:00Z") / 1000 } },
+    });
     expect([await usedOf(org, "live", turn - 1), await usedOf(org, "live", turn)]).toEqual([1, 1]);
   });
 
@@ -312,7 +359,14 @@ describe("what is not stored is no credential", () => {
     const { key } = await scene();
     const { rows } = await owner.query<{ hash: Buffer }>(`select "hash" from "KeySecret" where "keyId" = $1`, [key.id]);
     const hash = rows[0]?.hash as Buffer;
-    const writings = [hash.toString("hex"), hash.toString("base64"), hash.toString("base64url"), hash.toString("latin1"), `lk_live_${hash.toString("hex").slice(0, 38)}`, withChecksum(`lk_live_${hash.toString("hex").slice(0, 32)}`)];
+    const writings = [
+      hash.toString("hex"),
+      hash.toString("base64"),
+      hash.toString("base64url"),
+      hash.toString("latin1"),
+      `lk_live_${hash.toString("hex").slice(0, 38)}`,
+      withChecksum(`lk_live_${hash.toString("hex").slice(0, 32)}`),
+    ];
     for (const text of writings) expect(codeOf(await ask(text))).toBe("not_found");
   });
 
@@ -335,7 +389,19 @@ describe("a malformed secret", () => {
 
   test("is refused without a query, and counts against nothing", async () => {
     const good = newSecret("lk_live_").text;
-    const bad = ["", "x", "lk_live_", good.slice(0, -1), `${good}x`, good.replace(/.$/, (c) => (c === "0" ? "1" : "0")), `sk_${good}`, "'; drop table \"Key\"; --", "\0", "ü".repeat(46), "x".repeat(1_000_000)];
+    const bad = [
+      "",
+      "x",
+      "lk_live_",
+      good.slice(0, -1),
+      `${good}x`,
+      good.replace(/.$/, (c) => (c === "0" ? "1" : "0")),
+      `sk_${good}`,
+      '\'; drop table "Key"; --',
+      "\0",
+      "ü".repeat(46),
+      "x".repeat(1_000_000),
+    ];
     for (const text of bad) {
       expect(parseSecret(text, ["lk_live_", "lk_test_"])).toBeNull();
       expect(await ask(text)).toEqual({ valid: false, code: "not_found", key: null, limits: null, needed: null, unknownLimit: null });

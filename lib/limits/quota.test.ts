@@ -6,7 +6,12 @@ import { newOrg, useDatabase } from "@/lib/testing/factories";
 await useDatabase();
 
 const MONTH = "2026-11";
-const rowsOf = (orgId: string) => db.quotaPeriod.findMany({ where: { orgId }, orderBy: [{ month: "asc" }, { environment: "asc" }], select: { month: true, environment: true, used: true } });
+const rowsOf = (orgId: string) =>
+  db.quotaPeriod.findMany({
+    where: { orgId },
+    orderBy: [{ month: "asc" }, { environment: "asc" }],
+    select: { month: true, environment: true, used: true },
+  });
 
 test("says how much is used, and stops exactly at the limit", async () => {
   const { id } = await newOrg();

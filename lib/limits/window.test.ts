@@ -37,7 +37,13 @@ describe("a window", () => {
     [3, 0],
     [9, 0],
   ])("with %d used has %d remaining, and says when it is fresh again", (used, remaining) => {
-    expect(stateOf(limit, used, at("2026-11-20T12:00:30Z"))).toEqual({ name: "key", limit: 3, remaining, windowSeconds: 60, resetAt: unix("2026-11-20T12:01:00Z") });
+    expect(stateOf(limit, used, at("2026-11-20T12:00:30Z"))).toEqual({
+      name: "key",
+      limit: 3,
+      remaining,
+      windowSeconds: 60,
+      resetAt: unix("2026-11-20T12:01:00Z"),
+    });
   });
 
   test.each([

@@ -15,7 +15,8 @@ const { dataDir } = await useDatabase();
 
 let number = 0;
 const email = () => `client-${++number}@people.example`;
-const outbox = () => fs.readdirSync(path.join(dataDir, "outbox")).map((name) => fs.readFileSync(path.join(dataDir, "outbox", name), "utf8"));
+const outbox = () =>
+  fs.readdirSync(path.join(dataDir, "outbox")).map((name) => fs.readFileSync(path.join(dataDir, "outbox", name), "utf8"));
 
 describe("an organization", () => {
   test("is made with its maker as owner, the free plan, first credits, and one event in its own log", async () => {
@@ -35,9 +36,13 @@ describe("an organization", () => {
       is_active: true,
       created_at: expect.any(String),
     });
-    expect(await eventsOf(org)).toEqual([expect.objectContaining({ action: "organization.create", targetId: org.id, actorId: person.id, before: null, after: org })]);
+    expect(await eventsOf(org)).toEqual([
+      expect.objectContaining({ action: "organization.create", targetId: org.id, actorId: person.id, before: null, after: org }),
+    ]);
     expect(await creditsOf(org.id)).toBe(50);
-    expect(await listOrgs(authorize(actor, "account.manage"))).toEqual([{ id: org.id, name: "Kestrel", slug: org.slug, role: "owner", is_demo: false }]);
+    expect(await listOrgs(authorize(actor, "account.manage"))).toEqual([
+      { id: org.id, name: "Kestrel", slug: org.slug, role: "owner", is_demo: false },
+    ]);
     expect(await getOrg(authorize(await memberActor(person, org.id, origin()), "org.read"))).toEqual(org);
   });
 
@@ -48,15 +53,23 @@ describe("an organization", () => {
 
   test("shows what the operator set instead of the plan's", async () => {
     const org = await newOrg({ requestsPerMinute: 7, requestsPerMonth: 8, scopes: ["status"], deactivatedAt: new Date() });
-    expect(await getOrg(authorize(await newMember(org, "viewer"), "org.read"))).toMatchObject({ requests_per_minute: 7, requests_per_month: 8, scopes: ["status"], is_active: false });
+    expect(await getOrg(authorize(await newMember(org, "viewer"), "org.read"))).toMatchObject({
+      requests_per_minute: 7,
+      requests_per_month: 8,
+      scopes: ["status"],
+      is_active: false,
+    });
   });
 
   test("is found by its members by id, client id and slug; a stranger's and a missing one are the same", async () => {
     const [org, other] = [await newOrg(), await newOrg()];
     const person = await newPerson();
     await newMember(org, "developer", person);
-    for (const name of [org.id, clientIdOf(org.id), org.slug]) expect(await memberActor(person, name, origin())).toMatchObject({ orgId: org.id, role: "developer", type: "user" });
-    const answers = await Promise.all([other.id, clientIdOf(other.id), other.slug, "nothing", "", "' or 1=1"].map((name) => refusal(memberActor(person, name, origin()))));
+    for (const name of [org.id, clientIdOf(org.id), org.slug])
+      expect(await memberActor(person, name, origin())).toMatchObject({ orgId: org.id, role: "developer", type: "user" });
+    const answers = await Promise.all(
+      [other.id, clientIdOf(other.id), other.slug, "nothing", "", "' or 1=1"].map((name) => refusal(memberActor(person, name, origin()))),
+    );
     expect(new Set(answers.map(({ type, message, details }) => JSON.stringify([type, message, details]))).size).toBe(1);
     expect(answers[0]?.type).toBe("not_found");
   });
@@ -70,7 +83,17 @@ describe("an organization", () => {
     await newKey(org, { ownerId: person.id });
     await newKey(org, { ownerId: person.id, revokedAt: new Date() });
     await newKey(other, { ownerId: person.id });
-    expect((await listMembers(authorize(actor, "members.read"))).data).toEqual([{ user_id: person.id, name: person.name, email: person.email, role: "admin", joined_at: expect.any(String), key_count: 1, last_seen_at: null }]);
+    expect((await listMembers(authorize(actor, "members.read"))).data).toEqual([
+      {
+        user_id: person.id,
+        name: person.name,
+        email: person.email,
+        role: "admin",
+        joined_at: expect.any(String),
+        key_count: 1,
+        last_seen_at: null,
+      },
+    ]);
   });
 });
 
@@ -89,30 +112,46 @@ describe("inviting", () => {
 
   test("an owner takes an owner", async () => {
     const org = await newOrg();
-    expect((await refusal(createInvite(authorize(await newMember(org, "admin"), "members.write"), { email: email(), role: "owner" }))).type).toBe("forbidden");
-    expect((await createInvite(authorize(await newMember(org, "owner"), "members.write"), { email: email(), role: "owner" })).role).toBe("owner");
+    expect(
+      (await refusal(createInvite(authorize(await newMember(org, "admin"), "members.write"), { email: email(), role: "owner" }))).type,
+    ).toBe("forbidden");
+    expect((await createInvite(authorize(await newMember(org, "owner"), "members.write"), { email: email(), role: "owner" })).role).toBe(
+      "owner",
+    );
   });
 
   test("a member is refused, and leaves nothing", async () => {
     const org = await newOrg();
     const person = await newPerson();
     await newMember(org, "viewer", person);
-    expect((await refusal(createInvite(authorize(await newMember(org, "owner"), "members.write"), { email: person.email, role: "admin" }))).type).toBe("conflict");
+    expect(
+      (await refusal(createInvite(authorize(await newMember(org, "owner"), "members.write"), { email: person.email, role: "admin" }))).type,
+    ).toBe("conflict");
     expect([await eventsOf(org), await db.invite.count({ where: { orgId: org.id } })]).toEqual([[], 0]);
   });
 });
 
 describe("the operator gives access", () => {
-  const enable = (input: Partial<Parameters<typeof enableAccess>[1]> = {}) => enableAccess(operator("orgs.enable"), { email: email(), company: "Kestrel", tier: "starter", ...input });
+  const enable = (input: Partial<Parameters<typeof enableAccess>[1]> = {}) =>
+    enableAccess(operator("orgs.enable"), { email: email(), company: "Kestrel", tier: "starter", ...input });
 
   test("makes organization, group, an organization-owned key shown once, and a claim mail", async () => {
     const address = email();
     const enabled = await enable({ email: address });
-    expect(enabled).toEqual({ client_id: expect.stringMatching(/^cli_/), api_key: expect.stringMatching(/^lk_live_/), key_prefix: enabled.api_key.slice(0, 14), tier: "starter", scopes: expect.arrayContaining(["status"]), rate_limit_rpm: 150 });
+    expect(enabled).toEqual({
+      client_id: expect.stringMatching(/^cli_/),
+      api_key: expect.stringMatching(/^lk_live_/),
+      key_prefix: enabled.api_key.slice(0, 14),
+      tier: "starter",
+      scopes: expect.arrayContaining(["status"]),
+      rate_limit_rpm: 150,
+    });
     const org = { id: `org_${enabled.client_id.slice(4)}` };
     const [group] = await db.group.findMany({ where: { orgId: org.id } });
     expect(group?.name).toBe("Default");
-    expect(await db.key.findMany({ where: { orgId: org.id } })).toEqual([expect.objectContaining({ ownerId: null, groupId: group?.id, createdByType: "operator", access: "full", environment: "live" })]);
+    expect(await db.key.findMany({ where: { orgId: org.id } })).toEqual([
+      expect.objectContaining({ ownerId: null, groupId: group?.id, createdByType: "operator", access: "full", environment: "live" }),
+    ]);
     const verdict = await verify(enabled.api_key, { permission: "data.read", scope: "status", ip: null, free: true }, now());
     expect(verdict).toMatchObject({ valid: true, key: { minuteLimit: 150 } });
     const events = await eventsOf(org);
@@ -137,7 +176,11 @@ describe("the operator gives access", () => {
     const address = email();
     const { client_id } = await enable({ email: address });
     const before = await db.org.count();
-    expect(await refusal(enable({ email: address, company: "Other" }))).toMatchObject({ type: "conflict", message: expect.stringContaining(client_id), details: { client_id } });
+    expect(await refusal(enable({ email: address, company: "Other" }))).toMatchObject({
+      type: "conflict",
+      message: expect.stringContaining(client_id),
+      details: { client_id },
+    });
     expect(await db.org.count()).toBe(before);
   });
 
@@ -163,7 +206,14 @@ describe("what a caller knows of itself", () => {
     const key = await newKey(org, { ownerId: person.id });
     const me = await getMe(authorize(key.actor, "self.read"));
     expect(me).toMatchObject({
-      user: { user_id: person.id, email: person.email, name: person.name, credits_available: 50, key_name: key.actor.name, key_expires_at: null },
+      user: {
+        user_id: person.id,
+        email: person.email,
+        name: person.name,
+        credits_available: 50,
+        key_name: key.actor.name,
+        key_expires_at: null,
+      },
       organization: { id: org.id, client_id: clientIdOf(org.id), name: org.name, slug: org.slug, plan: "free" },
       key: { id: key.id, key_prefix: key.prefix },
     });
@@ -191,9 +241,24 @@ describe("what a caller knows of itself", () => {
   test("credits: the sum of the ledger, grants as purchases, of this organization alone", async () => {
     const [org, other] = [await newOrg({ planId: "enterprise" }), await newOrg()];
     const at = (seconds: number) => new Date(Date.UTC(2026, 10, 20, 12, 0, seconds));
-    const entry = (id: string, orgId: string, kind: string, amount: number, seconds: number) => ({ id, orgId, kind, amount, reason: id, createdAt: at(seconds) });
+    const entry = (id: string, orgId: string, kind: string, amount: number, seconds: number) => ({
+      id,
+      orgId,
+      kind,
+      amount,
+      reason: id,
+      createdAt: at(seconds),
+    });
     await writer().creditEntry.deleteMany({ where: { orgId: org.id } });
-    await writer().creditEntry.createMany({ data: [entry("g1", org.id, "grant", 100, 1), entry("c1", org.id, "charge", -30, 2), entry("r1", org.id, "refund", 5, 3), entry("g2", org.id, "grant", 10, 4), entry("g3", other.id, "grant", 1_000, 5)] });
+    await writer().creditEntry.createMany({
+      data: [
+        entry("g1", org.id, "grant", 100, 1),
+        entry("c1", org.id, "charge", -30, 2),
+        entry("r1", org.id, "refund", 5, 3),
+        entry("g2", org.id, "grant", 10, 4),
+        entry("g3", other.id, "grant", 1_000, 5),
+      ],
+    });
     const actor: Actor = (await newKey(org)).actor;
     expect(await getCredits(authorize(actor, "self.read"))).toEqual({
       credits: {
@@ -210,7 +275,9 @@ describe("what a caller knows of itself", () => {
     const org = await newOrg();
     const key = await newKey(org, { insert: { expiresAt: new Date(Date.UTC(2030, 0, 1)) } });
     const limits = { rate: { limit: 60, remaining: 59, resetAt: 1 }, quota: { limit: 1_000, remaining: 999, resetAt: 2 } };
-    expect(await getLimits(authorize(key.actor, "limits.read"), { sessionId: null, email: null, key: { scopes: ["status"], limits } })).toEqual({
+    expect(
+      await getLimits(authorize(key.actor, "limits.read"), { sessionId: null, email: null, key: { scopes: ["status"], limits } }),
+    ).toEqual({
       rate_limit: { limit: 60, remaining: 59, reset: 1, window_seconds: 60 },
       quota: { limit: 1_000, remaining: 999, reset: 2, period: new Date().toISOString().slice(0, 7) },
       credits: { available: 50 },
@@ -223,5 +290,7 @@ describe("what a caller knows of itself", () => {
 });
 
 test("nothing that belongs to an organization went into the deployment's log", async () => {
-  expect((await eventsOf({ id: DEPLOYMENT })).filter(({ targetType }) => ["organization", "api_key", "api_group"].includes(targetType))).toEqual([]);
+  expect(
+    (await eventsOf({ id: DEPLOYMENT })).filter(({ targetType }) => ["organization", "api_key", "api_group"].includes(targetType)),
+  ).toEqual([]);
 });

@@ -85,6 +85,7 @@ async function freeSlug(tx: Tx, name: string): Promise<string> {
     .replace(/^-+|-+$/g, "")
     .slice(0, 40);
   const base = plain.length < 2 ? `org-${randomBytes(3).toString("hex")}` : plain;
+  await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`slug:${base}`}, 0))`; // two of one name at once: the second sees the first
   const taken = await tx.org.findUnique({ where: { slug: base }, select: { id: true } });
   return taken === null ? base : `${base}-${randomBytes(3).toString("hex")}`;
 }
@@ -165,7 +166,10 @@ export function hashToken(token: string): string {
 export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAccess): Promise<EnabledAccess> {
   const made = await change(actor, async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`enable:${input.email}`}, 0))`; // two at once: the second sees the first
-    const earlier = await tx.invite.findFirst({ where: { email: input.email, role: "owner", org: { keys: { some: { createdByType: "operator" } } } }, orderBy: { createdAt: "asc" } });
+    const earlier = await tx.invite.findFirst({
+      where: { email: input.email, role: "owner", org: { keys: { some: { createdByType: "operator" } } } },
+      orderBy: { createdAt: "asc" },
+    });
     if (earlier !== null)
       throw new AppError("conflict", `${input.email} has access already, as ${clientIdOf(earlier.orgId)}.`, {
         details: { client_id: clientIdOf(earlier.orgId) },

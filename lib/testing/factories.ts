@@ -4,7 +4,16 @@ import os from "node:os";
 import path from "node:path";
 import pg from "pg";
 import { afterAll } from "vitest";
-import { type Access, type Actor, authorize, type Can, type Environment, type Origin, type Permission, type Role } from "@/lib/access/permissions";
+import {
+  type Access,
+  type Actor,
+  authorize,
+  type Can,
+  type Environment,
+  type Origin,
+  type Permission,
+  type Role,
+} from "@/lib/access/permissions";
 import { anonymousActor, operatorActor, personActor } from "@/lib/auth/actor";
 import { db, disconnect, type Prisma, writer } from "@/lib/db";
 import { parseEnv, provideEnv } from "@/lib/env";
@@ -38,7 +47,8 @@ export function origin(changed: Partial<Origin> = {}): Origin {
   return { id: newId("req"), ip: "203.0.113.7", country: "NL", userAgent: "tests/1", ...changed };
 }
 
-export const anonymous = <P extends Permission>(permission: P, request = origin()): Can<P> => authorize(anonymousActor(request), permission);
+export const anonymous = <P extends Permission>(permission: P, request = origin()): Can<P> =>
+  authorize(anonymousActor(request), permission);
 export const operator = <P extends Permission>(permission: P): Can<P> => authorize(operatorActor(origin()), permission);
 
 export interface TestOrg {
@@ -48,7 +58,10 @@ export interface TestOrg {
 }
 
 /** An organization without members, groups or events. `planId` is "free" unless given. */
-export async function newOrg({ planId = "free", ...data }: Partial<Prisma.OrgUncheckedUpdateInput> & { planId?: string } = {}): Promise<TestOrg> {
+export async function newOrg({
+  planId = "free",
+  ...data
+}: Partial<Prisma.OrgUncheckedUpdateInput> & { planId?: string } = {}): Promise<TestOrg> {
   const { org } = await writer().$transaction((tx) => insertOrg(tx, { name: `Org ${unique()}`, planId }));
   return writer().org.update({ where: { id: org.id }, data, select: { id: true, name: true, slug: true } });
 }
@@ -93,7 +106,10 @@ export async function newKey(
     group,
     insert = {},
     ...data
-  }: { group?: { id: string }; insert?: Partial<KeyToInsert> & { environment?: Environment; access?: Access } } & Partial<Prisma.KeyUncheckedUpdateInput> = {},
+  }: {
+    group?: { id: string };
+    insert?: Partial<KeyToInsert> & { environment?: Environment; access?: Access };
+  } & Partial<Prisma.KeyUncheckedUpdateInput> = {},
 ): Promise<TestKey> {
   const groupId = (group ?? (await newGroup(org))).id;
   const { key } = await writer().$transaction((tx) =>

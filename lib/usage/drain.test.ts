@@ -6,7 +6,7 @@ import { getKey, keyActivity } from "@/lib/keys/keys";
 import { eventsOf, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
 import { drain } from "@/lib/usage/drain";
 import { listLogs } from "@/lib/usage/logs";
-import { recordUsage, flushUsage, type UsageRecord, usageBacklog } from "@/lib/usage/record";
+import { flushUsage, recordUsage, type UsageRecord, usageBacklog } from "@/lib/usage/record";
 import type { LogFilter, UsageQuery } from "@/lib/usage/schema";
 import { usageSeries } from "@/lib/usage/usage";
 
@@ -57,8 +57,14 @@ describe("draining", () => {
     const { org, key } = await scene();
     await drain([recordOf(org, key, { at: NOW + 1, latencyUs: 2_000, credits: 3 })]);
     expect(await countsOf(org, key)).toEqual({ rows: 1, summed: 1, requestCount: 1 });
-    expect(await db.key.findUniqueOrThrow({ where: { id: key.id } })).toMatchObject({ lastUsedAt: new Date(NOW + 1), lastUsedIp: "203.0.113.7", lastUsedAgent: "tests/1" });
-    expect(await db.usageBucket.findMany({ where: { orgId: org.id } })).toEqual([expect.objectContaining({ start: new Date(NOW), requests: 1, credits: 3, outcome: "accepted", route: "/v1/status" })]);
+    expect(await db.key.findUniqueOrThrow({ where: { id: key.id } })).toMatchObject({
+      lastUsedAt: new Date(NOW + 1),
+      lastUsedIp: "203.0.113.7",
+      lastUsedAgent: "tests/1",
+    });
+    expect(await db.usageBucket.findMany({ where: { orgId: org.id } })).toEqual([
+      expect.objectContaining({ start: new Date(NOW), requests: 1, credits: 3, outcome: "accepted", route: "/v1/status" }),
+    ]);
     expect(await eventsOf(org)).toEqual([]);
   });
 
@@ -99,7 +105,9 @@ describe("draining", () => {
   test("different batches of the same keys at once lose nothing, whatever their order", async () => {
     const { org, key } = await scene();
     const other = await newKey(org);
-    const batches = Array.from({ length: 8 }, (_, b) => Array.from({ length: 25 }, (_, i) => recordOf(org, (b + i) % 2 === 0 ? key : other, { at: NOW + b * 100 + i })));
+    const batches = Array.from({ length: 8 }, (_, b) =>
+      Array.from({ length: 25 }, (_, i) => recordOf(org, (b + i) % 2 === 0 ? key : other, { at: NOW + b * 100 + i })),
+    );
     await Promise.all(batches.map((batch, b) => drain(b % 2 === 0 ? batch : batch.toReversed())));
     expect((await countsOf(org, key)).rows).toBe(200);
     expect((await countsOf(org, key)).summed).toBe(200);
@@ -111,19 +119,32 @@ describe("draining", () => {
     await drain([recordOf(org, key, { at: NOW + 1_000, ip: "203.0.113.9", userAgent: "new" })]);
     await drain([recordOf(org, key, { at: NOW, ip: "203.0.113.1", userAgent: "old" })]);
     const row = await db.key.findUniqueOrThrow({ where: { id: key.id } });
-    expect([Number(row.requestCount), row.lastUsedAt, row.lastUsedIp, row.lastUsedAgent]).toEqual([2, new Date(NOW + 1_000), "203.0.113.9", "new"]);
+    expect([Number(row.requestCount), row.lastUsedAt, row.lastUsedIp, row.lastUsedAgent]).toEqual([
+      2,
+      new Date(NOW + 1_000),
+      "203.0.113.9",
+      "new",
+    ]);
   });
 
   test("of a batch out of order takes the last use from its latest record", async () => {
     const { org, key } = await scene();
-    await drain([recordOf(org, key, { at: NOW + 5, ip: "203.0.113.5" }), recordOf(org, key, { at: NOW + 9, ip: "203.0.113.9" }), recordOf(org, key, { at: NOW + 1, ip: "203.0.113.1" })]);
+    await drain([
+      recordOf(org, key, { at: NOW + 5, ip: "203.0.113.5" }),
+      recordOf(org, key, { at: NOW + 9, ip: "203.0.113.9" }),
+      recordOf(org, key, { at: NOW + 1, ip: "203.0.113.1" }),
+    ]);
     expect((await db.key.findUniqueOrThrow({ where: { id: key.id } })).lastUsedIp).toBe("203.0.113.9");
   });
 
   test("of a batch over midnight, New Year and a month that nobody prepared finds its partitions", async () => {
     const { org, key } = await scene();
     const turn = Date.UTC(2027, 0, 1);
-    await drain([recordOf(org, key, { at: turn - 1 }), recordOf(org, key, { at: turn }), recordOf(org, key, { at: turn + 40 * 86_400_000 })]);
+    await drain([
+      recordOf(org, key, { at: turn - 1 }),
+      recordOf(org, key, { at: turn }),
+      recordOf(org, key, { at: turn + 40 * 86_400_000 }),
+    ]);
     expect(await countsOf(org, key)).toEqual({ rows: 3, summed: 3, requestCount: 3 });
   });
 
@@ -131,7 +152,11 @@ describe("draining", () => {
     const { org, key } = await scene();
     const strange = `'"; drop table "Key"; -- \\ {"a":1} ü 👩‍👩‍👧‍👦`;
     await drain([recordOf(org, key, { keyId: newId("key"), userAgent: strange, ip: null, country: null })]);
-    expect(await db.usageEvent.findFirstOrThrow({ where: { orgId: org.id } })).toMatchObject({ userAgent: strange, ip: null, country: null });
+    expect(await db.usageEvent.findFirstOrThrow({ where: { orgId: org.id } })).toMatchObject({
+      userAgent: strange,
+      ip: null,
+      country: null,
+    });
   });
 
   test("that fails half way leaves nothing", async () => {
@@ -197,7 +222,9 @@ describe("the request log", () => {
     const actor = authorize(await newMember(org, "viewer"), "logs.read");
     const names = async (filter: Partial<LogFilter>) => {
       const ids = (await logs(actor, filter)).data.map(({ request_id }) => request_id);
-      return Object.entries(made).filter(([, { requestId }]) => ids.includes(requestId)).map(([name]) => name);
+      return Object.entries(made)
+        .filter(([, { requestId }]) => ids.includes(requestId))
+        .map(([name]) => name);
     };
     expect(await names({ key_id: other.id })).toEqual(["other"]);
     expect(await names({ group_id: other.groupId })).toEqual(["other"]);
@@ -217,8 +244,18 @@ describe("the request log", () => {
     const record = recordOf(other.org, other.key);
     await drain([record]);
     const actor = authorize(await newMember(org, "owner"), "logs.read");
-    for (const filter of [{}, { key_id: other.key.id }, { group_id: other.key.groupId }, { request_id: record.requestId }]) expect((await logs(actor, filter)).data).toEqual([]);
-    expect((await usageSeries(authorize(actor, "usage.read"), { interval: "1h", start: new Date(NOW).toISOString(), end: new Date(NOW + HOUR).toISOString(), key_id: other.key.id })).data[0]?.requests).toBe(0);
+    for (const filter of [{}, { key_id: other.key.id }, { group_id: other.key.groupId }, { request_id: record.requestId }])
+      expect((await logs(actor, filter)).data).toEqual([]);
+    expect(
+      (
+        await usageSeries(authorize(actor, "usage.read"), {
+          interval: "1h",
+          start: new Date(NOW).toISOString(),
+          end: new Date(NOW + HOUR).toISOString(),
+          key_id: other.key.id,
+        })
+      ).data[0]?.requests,
+    ).toBe(0);
   });
 
   test.each<["read" | "full" | "admin", "live" | "test", string[]]>([
@@ -231,11 +268,24 @@ describe("the request log", () => {
     const org = await newOrg();
     const self = await newKey(org, { insert: { access, environment } });
     const group = { id: self.groupId };
-    const keys = { self, sameGroup: await newKey(org, { group }), sandbox: await newKey(org, { group, insert: { environment: "test" } }), otherGroup: await newKey(org) };
+    const keys = {
+      self,
+      sameGroup: await newKey(org, { group }),
+      sandbox: await newKey(org, { group, insert: { environment: "test" } }),
+      otherGroup: await newKey(org),
+    };
     await drain(Object.values(keys).map((key) => recordOf(org, key)));
     const rows = (await logs(authorize(self.actor, "logs.read"))).data.map(({ key_id }) => key_id);
-    expect(Object.entries(keys).filter(([, { id }]) => rows.includes(id)).map(([name]) => name)).toEqual(expected);
-    const { data } = await usageSeries(authorize(self.actor, "usage.read"), { interval: "1h", start: new Date(NOW).toISOString(), end: new Date(NOW + HOUR).toISOString() });
+    expect(
+      Object.entries(keys)
+        .filter(([, { id }]) => rows.includes(id))
+        .map(([name]) => name),
+    ).toEqual(expected);
+    const { data } = await usageSeries(authorize(self.actor, "usage.read"), {
+      interval: "1h",
+      start: new Date(NOW).toISOString(),
+      end: new Date(NOW + HOUR).toISOString(),
+    });
     expect(data.map(({ requests }) => requests)).toEqual([expected.length]);
   });
 });
@@ -264,20 +314,27 @@ describe("usage", () => {
       ]),
     );
     expect(grouped).toHaveLength(3);
-    expect((await usageSeries(actor, { interval, ...span, key_id: key.id })).data.reduce((total, { requests }) => total + requests, 0)).toBe(2);
+    expect(
+      (await usageSeries(actor, { interval, ...span, key_id: key.id })).data.reduce((total, { requests }) => total + requests, 0),
+    ).toBe(2);
   });
 
   test("minutes and hours of the same span agree in their percentiles", async () => {
     const { org, key } = await scene();
     await drain(Array.from({ length: 50 }, (_, i) => recordOf(org, key, { at: NOW + i, latencyUs: 100 * i * i })));
     const actor = authorize(await newMember(org, "viewer"), "usage.read");
-    const of = async (interval: "1m" | "1h") => (await usageSeries(actor, { interval, start: new Date(NOW).toISOString(), end: new Date(NOW + 60_000).toISOString() })).data[0]?.latency_ms;
+    const of = async (interval: "1m" | "1h") =>
+      (await usageSeries(actor, { interval, start: new Date(NOW).toISOString(), end: new Date(NOW + 60_000).toISOString() })).data[0]
+        ?.latency_ms;
     expect(await of("1m")).toEqual(await of("1h"));
   });
 
   test("of more than 1,500 buckets is refused", async () => {
     const actor = authorize(await newMember(await newOrg(), "viewer"), "usage.read");
-    expect(await refusal(usageSeries(actor, { interval: "1m", start: "2026-11-01", end: "2026-11-30" }))).toMatchObject({ type: "invalid_request", details: { interval: expect.any(String) } });
+    expect(await refusal(usageSeries(actor, { interval: "1m", start: "2026-11-01", end: "2026-11-30" }))).toMatchObject({
+      type: "invalid_request",
+      details: { interval: expect.any(String) },
+    });
   });
 
   test("of the last day without a range ends in the unfinished hour", async () => {

@@ -51,7 +51,11 @@ describe("a series", () => {
   });
 
   test("puts hours into their day and adds up outcomes, credits and latencies", () => {
-    const rows = [row("2026-11-20T00:00:00Z", 2), row("2026-11-20T23:00:00Z", 3, "revoked", {}, 90_000), row("2026-11-20T05:00:00Z", 1, "error")];
+    const rows = [
+      row("2026-11-20T00:00:00Z", 2),
+      row("2026-11-20T23:00:00Z", 3, "revoked", {}, 90_000),
+      row("2026-11-20T05:00:00Z", 1, "error"),
+    ];
     const [day, ...more] = seriesOf(rows, at("2026-11-20T00:00:00Z"), at("2026-11-21T00:00:00Z"), "1d");
     expect(more).toEqual([]);
     expect(day).toMatchObject({ requests: 6, accepted: 2, refused: 3, errors: 1, credits: 6 });
@@ -60,7 +64,11 @@ describe("a series", () => {
   });
 
   test("by groups has a point per group and bucket in which something happened", () => {
-    const rows = [row("2026-11-20T10:00:00Z", 1, "accepted", { key_id: "a" }), row("2026-11-20T10:00:00Z", 2, "accepted", { key_id: "b" }), row("2026-11-20T11:00:00Z", 4, "revoked", { key_id: "a" })];
+    const rows = [
+      row("2026-11-20T10:00:00Z", 1, "accepted", { key_id: "a" }),
+      row("2026-11-20T10:00:00Z", 2, "accepted", { key_id: "b" }),
+      row("2026-11-20T11:00:00Z", 4, "revoked", { key_id: "a" }),
+    ];
     const points = seriesOf(rows, at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z"), "1h");
     expect(points.map(({ key_id, start, requests }) => [key_id, start.slice(11, 13), requests])).toEqual([
       ["a", "10", 1],
@@ -88,7 +96,12 @@ describe("a series", () => {
   });
 
   test("does not mix up the latencies of its buckets", () => {
-    const points = seriesOf([row("2026-11-20T10:00:00Z", 1, "accepted", {}, 900_000), row("2026-11-20T11:00:00Z", 1)], at("2026-11-20T10:00:00Z"), at("2026-11-20T12:00:00Z"), "1h");
+    const points = seriesOf(
+      [row("2026-11-20T10:00:00Z", 1, "accepted", {}, 900_000), row("2026-11-20T11:00:00Z", 1)],
+      at("2026-11-20T10:00:00Z"),
+      at("2026-11-20T12:00:00Z"),
+      "1h",
+    );
     expect(points[0]?.latency_ms.p50).toBeGreaterThan(500);
     expect(points[1]?.latency_ms.p50).toBeLessThan(2);
   });

@@ -1,0 +1,311 @@
+// The public API as a program meets it: a server of the file's own, spoken to over HTTP alone. Every answer is held against the
+// contract: headers (§5), the error body (§6), and the schema that /openapi.json declares for it.
+import { randomBytes } from "node:crypto";
+import http from "node:http";
+import net from "node:net";
+import { afterAll, expect } from "vitest";
+import { z } from "zod";
+import { startServer, type TestServer } from "@/lib/testing/server";
+
+export const ADMIN_TOKEN = "operator-token-of-the-tests";
+export const PASSWORD = "a short sentence works";
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what a server answered is checked against its schema, not by the compiler
+  json: any;
+}
+
+export interface Call {
+  key?: string;
+  /** Calls as a signed-in person in their organization, from the console's own pages. */
+  as?: Person;
+  org?: string | null;
+  json?: unknown;
+  /** A body as it is. */
+  body?: string | Buffer;
+  headers?: Record<string, string | string[] | null>;
+}
+
+export interface Person {
+  email: string;
+  /** id, slug */
+  org: string;
+  slug: string;
+  cookie: string;
+}
+
+interface Operation {
+  responses: Record<string, { content?: { "application/json"?: { schema: object } } }>;
+  requestBody?: { content: { "application/json": { schema: JsonSchema } } };
+  parameters?: { name: string; in: string; required?: boolean }[];
+  security?: Record<string, string[]>[];
+}
+
+export interface JsonSchema {
+  $ref?: string;
+  type?: string | string[];
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  items?: JsonSchema;
+  anyOf?: JsonSchema[];
+  additionalProperties?: JsonSchema | boolean;
+  enum?: unknown[];
+}
+
+export interface OpenApi {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: Record<string, Record<string, unknown>>;
+}
+
+const METHODS_OF_BODY = ["POST", "PATCH", "DELETE", "PUT"];
+
+export interface Api {
+  server: TestServer;
+  document: OpenApi;
+  /** Sends and checks. `path` is as it goes over the wire. */
+  send(method: string, path: string, call?: Call): Promise<Answer>;
+  signUp(name?: string): Promise<Person>;
+  /** Ticket → cookie, by next-auth's own form. */
+  openSession(ticket: string): Promise<string>;
+  newGroup(as: Person, name?: string): Promise<{ id: string }>;
+  newKey(as: Person, input?: object): Promise<{ id: string; secret: string; key_prefix: string; group_id: string }>;
+  /** A customer that the operator enabled, with limits of its own. */
+  enable(input?: object): Promise<{ client_id: string; api_key: string; key_prefix: string }>;
+}
+
+/** Starts a server for this spec file and stops it at its end. */
+export async function startApi(env: Record<string, string> = {}): Promise<Api> {
+  const server = await startServer({ env: { ADMIN_TOKEN, ...env } });
+  afterAll(() => server.stop());
+  return apiOf(server);
+}
+
+export async function apiOf(server: TestServer): Promise<Api> {
+  const document = (await raw(server, "GET", "/openapi.json")).json as OpenApi;
+  const check = checker(document);
+  let number = 0;
+
+  async function send(method: string, path: string, call: Call = {}): Promise<Answer> {
+    const answer = await raw(server, method, path, call);
+    if (/^\/(v1|api\/access|api\/health|openapi\.json)/.test(path)) check(method, path, answer);
+    return answer;
+  }
+
+  async function openSession(ticket: string): Promise<string> {
+    const csrf = await raw(server, "GET", "/api/auth/csrf");
+    const cookies = cookiesOf(csrf);
+    const form = new URLSearchParams({ csrfToken: csrf.json.csrfToken, ticket, json: "true", callbackUrl: server.url });
+    const answer = await raw(server, "POST", "/api/auth/callback/ticket", {
+      body: form.toString(),
+      headers: { "Content-Type": "application/x-www-form-urlencoded", Cookie: cookies },
+    });
+    const session = cookiesOf(answer).split("; ").find((cookie) => cookie.includes("latchkey.session="));
+    if (answer.status !== 200 || session === undefined) throw new Error(`No session was opened: ${answer.status} ${answer.text}`);
+    return session;
+  }
+
+  async function signUp(name = `person-${++number}`): Promise<Person> {
+    const email = `${name}-${randomBytes(4).toString("hex")}@people.example`;
+    const answer = await send("POST", "/v1/sign-up", { json: { email, password: PASSWORD, organization: `Org of ${name}` } });
+    expect(answer.status).toBe(201);
+    const cookie = await openSession(answer.json.ticket);
+    const person = { email, slug: answer.json.organization, org: "", cookie };
+    return { ...person, org: (await send("GET", "/v1/organization", { as: person, org: person.slug })).json.id };
+  }
+
+  async function made<T>(answer: Answer): Promise<T> {
+    if (answer.status !== 201) throw new Error(`Nothing was made: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+
+  return {
+    server,
+    document,
+    send,
+    signUp,
+    openSession,
+    newGroup: async (as, name = `Group ${++number}`) => made(await send("POST", "/v1/api-groups", { as, json: { name } })),
+    newKey: async (as, input = {}) => made(await send("POST", "/v1/api-keys", { as, json: { name: `Key ${++number}`, ...input } })),
+    enable: async (input = {}) =>
+      made(
+        await send("POST", "/api/access/enable", {
+          headers: { "X-Admin-Token": ADMIN_TOKEN },
+          json: { email: `client-${++number}@people.example`, company: "Client", tier: "free", ...input },
+        }),
+      ),
+  };
+}
+
+/** "name=value; …" of what an answer sets. */
+export function cookiesOf(answer: Answer): string {
+  return (answer.headers["set-cookie"] ?? "").split("\n").map((cookie) => cookie.split(";")[0]).join("; ");
+}
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });
+afterAll(() => agent.destroy());
+
+/** One request, with exactly these headers. */
+export function raw(server: Pick<TestServer, "url">, method: string, path: string, { key, as, org = as?.org, json, body, headers = {} }: Call = {}): Promise<Answer> {
+  const sent: Record<string, string | string[] | null> = {
+    ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
+    ...(as === undefined ? {} : { Cookie: as.cookie, "Sec-Fetch-Site": "same-origin", ...(org ? { "Latchkey-Organization": org } : {}) }),
+    ...(json !== undefined || (as !== undefined && METHODS_OF_BODY.includes(method)) ? { "Content-Type": "application/json" } : {}),
+    ...headers,
+  };
+  const content = body ?? (json === undefined ? undefined : JSON.stringify(json));
+  const { hostname, port } = new URL(server.url);
+  return new Promise((done, fail) => {
+    const request = http.request({ agent, hostname, port, method, path, headers: Object.fromEntries(Object.entries(sent).flatMap(([name, value]) => (value === null ? [] : [[name, value]]))) }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("error", fail);
+      response.on("end", () => {
+        const text = Buffer.concat(chunks).toString();
+        const flat = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join("\n") : (value ?? "")]));
+        done({ status: response.statusCode ?? 0, headers: flat, text, json: parsed(text) });
+      });
+    });
+    request.on("error", fail);
+    request.end(content);
+  });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes as they are over a socket; the answer as it came, until the server closes or `seconds` pass. */
+export function wire(server: Pick<TestServer, "url">, bytes: string | Buffer, seconds = 5): Promise<string> {
+  const { hostname, port } = new URL(server.url);
+  return new Promise((done) => {
+    const socket = net.connect(Number(port), hostname);
+    let text = "";
+    const timer = setTimeout(() => socket.destroy(), seconds * 1000);
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearTimeout(timer);
+      done(text);
+    });
+    socket.end(bytes);
+  });
+}
+
+const ERROR_CODES: Record<string, [number, string]> = {
+  invalid_request: [400, "INVALID_PAYLOAD"],
+  unauthorized: [401, "UNAUTHORIZED"],
+  insufficient_credits: [402, "INSUFFICIENT_CREDITS"],
+  forbidden: [403, "FORBIDDEN"],
+  insufficient_scope: [403, "INSUFFICIENT_SCOPE"],
+  ip_not_allowed: [403, "IP_NOT_ALLOWED"],
+  account_deactivated: [403, "ACCOUNT_DEACTIVATED"],
+  not_found: [404, "NOT_FOUND"],
+  method_not_allowed: [405, "METHOD_NOT_ALLOWED"],
+  conflict: [409, "CONFLICT"],
+  payload_too_large: [413, "PAYLOAD_TOO_LARGE"],
+  unsupported_media_type: [415, "UNSUPPORTED_MEDIA_TYPE"],
+  rate_limit_exceeded: [429, "RATE_LIMITED"],
+  quota_exceeded: [429, "RATE_LIMITED"],
+  internal_error: [500, "INTERNAL_ERROR"],
+  unavailable: [503, "UNAVAILABLE"],
+};
+
+/** The body of contract §6, whole. */
+function checkError({ status, headers, json }: Answer): void {
+  const type: string = json?.error?.type;
+  const [right, code] = ERROR_CODES[type] ?? [];
+  const retry = headers["retry-after"];
+  expect(json).toEqual({
+    error: { type, code, message: expect.stringMatching(/\S/), ...(retry === undefined ? {} : { retry_after: Number(retry) }) },
+    error_code: type,
+    message: json?.error?.message,
+    details: expect.any(Object),
+    request_id: headers["x-request-id"],
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  });
+  expect(status, type).toBe(right);
+  expect(Object.values(json.details).every((word) => typeof word === "string")).toBe(true);
+  if (status === 401) expect(headers["www-authenticate"]).toBe("Bearer");
+  if (status === 429 || status === 503) expect(Number(retry)).toBeGreaterThanOrEqual(1);
+}
+
+/** The headers of contract §5. */
+function checkHeaders({ headers }: Answer): void {
+  expect(headers["x-request-id"]).toMatch(/^req_[0-7][0-9a-hjkmnp-tv-z]{25}$/);
+  for (const name of ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]) expect(headers[name], name).toMatch(/^\d+$/);
+  expect(Number(headers["x-ratelimit-remaining"])).toBeLessThanOrEqual(Number(headers["x-ratelimit-limit"]));
+  const away = Number(headers["x-ratelimit-reset"]) - Date.now() / 1000;
+  expect(away).toBeGreaterThan(-2);
+  expect(away).toBeLessThanOrEqual(901);
+  expect(headers["ratelimit-policy"]).toMatch(/^"\w+";q=\d+;w=\d+(, "\w+";q=\d+;w=\d+)*$/);
+  expect(headers.ratelimit).toMatch(/^"\w+";r=\d+;t=\d+(, "\w+";r=\d+;t=\d+)*$/);
+  expect(headers["access-control-allow-origin"]).toBe("*");
+  expect(headers["access-control-allow-credentials"]).toBeUndefined();
+  expect(headers["cache-control"]).toMatch(/no-store/);
+  expect(headers["x-content-type-options"]).toBe("nosniff");
+  expect(headers["x-powered-by"]).toBeUndefined();
+}
+
+function checker(document: OpenApi): (method: string, path: string, answer: Answer) => void {
+  const schemas = new Map<string, z.ZodType>();
+  return (method, path, answer) => {
+    checkHeaders(answer);
+    if (method === "HEAD" || method === "OPTIONS") return expect(answer.text).toBe("");
+    expect(answer.headers["content-type"]).toMatch(/^application\/json/);
+    if (answer.status >= 400 && !path.startsWith("/api/health")) checkError(answer);
+    const template = templateOf(document, path);
+    const declared = template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()];
+    if (declared === undefined) return;
+    const name = `${method} ${template} ${answer.status}`;
+    const schema = declared.responses[answer.status]?.content?.["application/json"]?.schema;
+    if (schema === undefined) throw new Error(`${name} is not declared in /openapi.json: ${answer.text}`);
+    if (!schemas.has(name)) schemas.set(name, z.fromJSONSchema(closed(schema as JsonSchema, document) as never));
+    const parsed = schemas.get(name)?.safeParse(answer.json);
+    if (parsed?.success !== true) throw new Error(`${name} is not as declared: ${parsed?.error.message}\n${answer.text}`);
+  };
+}
+
+export function templateOf(document: OpenApi, path: string): string | undefined {
+  const plain = path.split("?")[0] ?? "";
+  return Object.keys(document.paths).find((template) => new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+")}$`).test(plain));
+}
+
+/** The schema without references, and with every object closed: a field that nobody declared is a leak. */
+function closed(schema: JsonSchema, document: OpenApi): JsonSchema {
+  if (schema.$ref !== undefined) return closed(resolveRef(document, schema.$ref) as JsonSchema, document);
+  const inner = (each: JsonSchema) => closed(each, document);
+  return {
+    ...schema,
+    ...(schema.properties === undefined ? {} : { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, inner(each)])), additionalProperties: schema.additionalProperties ?? false }),
+    ...(schema.items === undefined ? {} : { items: inner(schema.items) }),
+    ...(schema.anyOf === undefined ? {} : { anyOf: schema.anyOf.map(inner) }),
+  };
+}
+
+/** What "#/…" points at, or undefined. */
+export function resolveRef(document: OpenApi, ref: string): unknown {
+  return ref.replace(/^#\//, "").split("/").reduce<unknown>((place, name) => (place as Record<string, unknown> | undefined)?.[name.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+}
+
+/** Waits until at least `seconds` of the running UTC minute are left, so that a count is not cut in two. */
+export async function roomInMinute(seconds: number): Promise<void> {
+  const left = 60 - ((Date.now() / 1000) % 60);
+  if (left < seconds) await new Promise((done) => setTimeout(done, (left + 0.1) * 1000));
+}
+
+export const randomId = (type: string) => `${type}_0${Array.from(randomBytes(25), (byte) => "0123456789abcdefghjkmnpqrstvwxyz"[byte % 32]).join("")}`;
+
+/** The errors of two answers, without what every answer has of its own. */
+export function bodyOf({ status, text }: Answer): string {
+  return `${status} ${text.replace(/req_[0-9a-z]{26}/g, "req_…").replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "…")}`;
+}
