@@ -9,7 +9,7 @@ import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { API_PATHS, handle } from "@/lib/http/app";
 import { describe, log } from "@/lib/log";
-import { flushUsage, startDraining } from "@/lib/usage/record";
+import { startDraining, stopRecording } from "@/lib/usage/record";
 
 /**
  * The front that always runs: starts the database, migrates, serves the public API straight on Node's HTTP and the console through
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     stops.push(await openDeployment(env, (line) => process.stdout.write(`  ${line}\n`)));
     await loadCountries(ROOT);
     startDraining();
-    stops.push(() => flushUsage());
+    stops.push(() => stopRecording());
     process.env.NEXTAUTH_URL = env.publicUrl;
     process.env.NEXT_TELEMETRY_DISABLED = "1";
     // Next listens for upgrades on a server of its own that nobody reaches. Without a listener Node answers an offer to upgrade

@@ -137,7 +137,7 @@ async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
   }
   if (trace.key !== null) {
     const { key } = trace;
-    recordUsage({
+    await recordUsage({
       requestId: front.id,
       at: nowMs,
       orgId: key.orgId,

@@ -2,6 +2,7 @@ import "server-only";
 import { writer } from "@/lib/db";
 import { addHistogram, binOf, emptyHistogram } from "@/lib/usage/histogram";
 import type { UsageRecord } from "@/lib/usage/record";
+import { beginning, type Position } from "@/lib/usage/spool";
 
 interface Bucket {
   orgId: string;
@@ -17,13 +18,21 @@ interface Bucket {
 }
 
 /**
- * Writes records, the hourly sums and each key's last use in one transaction. A record that is there already (a batch that was
+ * Writes records, the hourly sums, each key's last use and how far their spool has been drained in one transaction. A record that is there already (a batch that was
  * written although its answer got lost) changes nothing, so that calling again after any failure counts each once.
  */
-export async function drain(records: readonly UsageRecord[]): Promise<void> {
+export async function drain(records: readonly UsageRecord[], from?: { name: string; position: Position }): Promise<void> {
   if (records.length === 0) return;
   const rows = JSON.stringify(records.map((r) => ({ ...r, createdAt: new Date(r.at).toISOString() })));
   await writer().$transaction(async (tx) => {
+    if (from !== undefined) {
+      const { segment, offset } = from.position;
+      await tx.spoolPosition.upsert({
+        where: { name: from.name },
+        create: { name: from.name, segment, offset },
+        update: { segment, offset },
+      });
+    }
     const days = records.map((r) => r.at);
     await tx.$executeRaw`select usage_partitions(${new Date(Math.min(...days)).toISOString().slice(0, 10)}::date, ${new Date(Math.max(...days)).toISOString().slice(0, 10)}::date)`;
     const inserted = await tx.$queryRaw<{ requestId: string }[]>`
@@ -53,6 +62,16 @@ export async function drain(records: readonly UsageRecord[]): Promise<void> {
       from (select * from jsonb_to_recordset(${uses}::jsonb) as x("keyId" text, "calls" int, "at" timestamptz(3), "ip" text, "agent" text)) u
       where k."id" = u."keyId"`;
   });
+}
+
+/** Where the draining of a spool has got to. */
+export async function spoolPosition(name: string): Promise<Position> {
+  const row = await writer().spoolPosition.findUnique({ where: { name } });
+  return row === null ? beginning : { segment: row.segment, offset: row.offset };
+}
+
+export async function forgetSpool(name: string): Promise<void> {
+  await writer().spoolPosition.deleteMany({ where: { name } });
 }
 
 function bucketsOf(records: readonly UsageRecord[]): Bucket[] {
