@@ -159,9 +159,11 @@ async function greet(env: Env): Promise<void> {
 }
 
 function complain(error: unknown): void {
-  const known = error instanceof ConfigError || (error instanceof Error && !("code" in error) && error.constructor === Error);
-  process.stderr.write(`\nLatchkey cannot start.\n${known ? (error as Error).message : describe(error).error}\n`);
-  if (!known) log("debug", "start failed", describe(error));
+  const { code } = error as { code?: unknown };
+  const plain = error instanceof Error && code === undefined;
+  const sentence = code === "ENOSPC" ? "The disk is full: make room and start again." : plain ? error.message : describe(error).error;
+  process.stderr.write(`\nLatchkey cannot start.\n${sentence}\n`);
+  if (!plain) log("debug", "start failed", describe(error));
 }
 
 main().catch((error: unknown) => {

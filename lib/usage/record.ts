@@ -107,7 +107,7 @@ export async function stopRecording(): Promise<void> {
 }
 
 /** Drains the spools of processes that are gone, from where they had got to. One that cannot be drained is tried at the next start. */
-export async function adoptSpools(): Promise<void> {
+async function adoptSpools(): Promise<void> {
   for (const { name, folder } of leftSpools(spools(), now())) {
     try {
       let position = await spoolPosition(name);
