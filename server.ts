@@ -29,9 +29,10 @@ async function main(): Promise<void> {
   let serve: Handler = (_, response) =>
     response.writeHead(503, { "Retry-After": "2", "Content-Type": "text/plain" }).end("Latchkey is starting.\n");
   // First of all, so that a taken port is said before anything is started.
-  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) =>
-    serve(request, response),
-  );
+  const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => {
+    if (!server.listening) response.shouldKeepAlive = false; // draining: the last answer on this connection
+    serve(request, response);
+  });
   await listen(server, env);
   const stops: (() => Promise<unknown>)[] = [];
   let stopping = false;
@@ -84,7 +85,7 @@ function handler(env: Env, pages: Handler): Handler {
   const fronts = new WeakMap<IncomingMessage, Front>();
   const api = getRequestListener(
     (request, bindings) => handle(request, fronts.get((bindings as { incoming: IncomingMessage }).incoming) as Front),
-    { overrideGlobalObjects: false },
+    { overrideGlobalObjects: false, hostname: "localhost" }, // for HTTP/1.0, which may come without a Host: load balancers ask after health so
   );
   return (request, response) => {
     const url = request.url ?? "";
@@ -97,9 +98,21 @@ function handler(env: Env, pages: Handler): Handler {
       void api(request, response);
       return;
     }
-    if (!API_PATHS.test(path)) dressPage(request, response, front, env);
+    if (!API_PATHS.test(path)) {
+      dressPage(request, response, front, env);
+      if (!isDecodable(path)) request.url = "/404"; // Next itself would answer 500
+    }
     pages(request, response);
   };
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Headers of every page; Next puts the policy's nonce on its own scripts when it finds it on the request. */
@@ -132,12 +145,13 @@ function dressPage(request: IncomingMessage, response: ServerResponse, front: Fr
 /** Takes no new connection, lets what runs finish, and cuts what is left after 20 s. */
 function drain(server: Server): Promise<void> {
   return new Promise((done) => {
+    const idle = setInterval(() => server.closeIdleConnections(), 100);
     const cut = setTimeout(() => server.closeAllConnections(), DRAIN_SECONDS * 1000);
     server.close(() => {
+      clearInterval(idle);
       clearTimeout(cut);
       done();
     });
-    server.closeIdleConnections();
   });
 }
 

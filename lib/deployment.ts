@@ -22,7 +22,8 @@ export async function openDeployment(env: Env, say: (line: string) => void): Pro
   } else {
     const ownerUrl = env.databaseOwnerUrl ?? env.databaseUrl;
     const appRole = decodeURIComponent(new URL(env.databaseUrl).username);
-    await migrate({ ownerUrl, ...(ownerUrl === env.databaseUrl ? {} : { appRole }), migrationsDir, log: say });
+    const apart = ownerUrl === env.databaseUrl ? {} : { appRole, setting: "DATABASE_OWNER_URL" };
+    await migrate({ ownerUrl, ...apart, migrationsDir, log: say });
     provideEnv({ ...env, secret });
   }
   const close = async () => {

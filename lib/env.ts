@@ -9,6 +9,24 @@ function isHttpOrigin(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
+const databaseUrl = (name: string) =>
+  z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, { error: `${name} must begin with postgresql://.`, abort: true })
+    .refine(
+      (text) => URL.canParse(text) && isPercentEncoded(text),
+      `${name} cannot be read: it should look like postgresql://user:password@host:5432/database, with other characters than letters and digits as %XX.`,
+    )
+    .optional();
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const list = (text: string) => text.split(/[\s,]+/).filter(Boolean);
 function isRange(entry: string): boolean {
   const [address = "", bits] = entry.split(/\/(.*)/s);
@@ -35,14 +53,8 @@ const Variables = z.object({
     .string()
     .refine((s) => Buffer.byteLength(s) >= 32, "LATCHKEY_SECRET must have 32 bytes or more.")
     .optional(),
-  DATABASE_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, "DATABASE_URL must begin with postgresql://.")
-    .optional(),
-  DATABASE_OWNER_URL: z
-    .string()
-    .regex(/^postgres(ql)?:\/\//, "DATABASE_OWNER_URL must begin with postgresql://.")
-    .optional(),
+  DATABASE_URL: databaseUrl("DATABASE_URL"),
+  DATABASE_OWNER_URL: databaseUrl("DATABASE_OWNER_URL"),
   ADMIN_TOKEN: z.string().min(16, "ADMIN_TOKEN must have 16 characters or more.").optional(),
   KEY_PREFIX_LIVE: z.string().regex(KEY_PREFIX, "KEY_PREFIX_LIVE must be 1 to 24 of A-Z a-z 0-9 _ -.").default("lk_live_"),
   KEY_PREFIX_TEST: z.string().regex(KEY_PREFIX, "KEY_PREFIX_TEST must be 1 to 24 of A-Z a-z 0-9 _ -.").default("lk_test_"),

@@ -80,7 +80,9 @@ export function formatUntil(at: Date, now: Date): string {
 
 /** "18 Aug 2026". */
 export function formatDate(at: Date, timeZone?: string): string {
-  return Number.isNaN(at.getTime()) ? missing : parts(at, { day: "numeric", month: "short", year: "numeric" }, timeZone, "{day} {month} {year}");
+  return Number.isNaN(at.getTime())
+    ? missing
+    : parts(at, { day: "numeric", month: "short", year: "numeric" }, timeZone, "{day} {month} {year}");
 }
 
 /** "18 Aug": where the year is said elsewhere, as on an axis. */
@@ -90,7 +92,9 @@ export function formatDayMonth(at: Date, timeZone?: string): string {
 
 /** "14:02:11", under a day heading. */
 export function formatClock(at: Date, timeZone?: string): string {
-  return Number.isNaN(at.getTime()) ? missing : parts(at, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }, timeZone, "{hour}:{minute}:{second}");
+  return Number.isNaN(at.getTime())
+    ? missing
+    : parts(at, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }, timeZone, "{hour}:{minute}:{second}");
 }
 
 /** "14:02". */
@@ -103,7 +107,16 @@ export function formatExact(at: Date, timeZone?: string): string {
   if (Number.isNaN(at.getTime())) return missing;
   return parts(
     at,
-    { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short" },
+    {
+      day: "numeric",
+      month: "short",
+      year: "numeric",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+      hourCycle: "h23",
+      timeZoneName: "short",
+    },
     timeZone,
     "{day} {month} {year}, {hour}:{minute}:{second} {timeZoneName}",
   );

@@ -11,6 +11,8 @@ import pg from "pg";
 export interface MigrateOptions {
   /** Of the role that owns the tables. */
   ownerUrl: string;
+  /** The variable that `ownerUrl` came from, for the sentence when it is wrong. */
+  setting?: string;
   /** The role the application connects as, when it is another one: it is granted what it needs and no more. */
   appRole?: string;
   /** Folders named <timestamp>_<name>, each with a migration.sql. */
@@ -54,9 +56,9 @@ const HISTORY = `create table _prisma_migrations (
 )`;
 
 /** Applies what is missing and renews the grants. Answers the names of the migrations that this call applied. */
-export async function migrate({ ownerUrl, appRole, migrationsDir, log }: MigrateOptions): Promise<{ applied: string[] }> {
+export async function migrate({ ownerUrl, setting, appRole, migrationsDir, log }: MigrateOptions): Promise<{ applied: string[] }> {
   const migrations = readMigrations(migrationsDir);
-  const client = await connect(ownerUrl);
+  const client = await connect(ownerUrl, setting);
   try {
     await refuseOldServer(client);
     await lock(client, log);
@@ -95,6 +97,7 @@ export function connectionProblem(error: unknown, url: string, setting = "DATABA
       EHOSTUNREACH: "there is no way to this host",
       ENETUNREACH: "there is no way to this host",
       "28P01": "it refuses the user name or password",
+      P1000: "it refuses the user name or password", // as Prisma says it
       "28000": "it refuses this user",
       "3D000": `it has no database named "${database}"`,
       "53300": "it has no free connection",
@@ -114,14 +117,14 @@ function readMigrations(dir: string): Migration[] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function connect(url: string): Promise<pg.Client> {
+async function connect(url: string, setting?: string): Promise<pg.Client> {
   try {
     const client = new pg.Client({ connectionString: url, application_name: "latchkey migrate", connectionTimeoutMillis: 10_000 });
     client.on("error", () => {}); // The query in progress reports it.
     await client.connect();
     return client;
   } catch (error) {
-    throw new Error(connectionProblem(error, url), { cause: error });
+    throw new Error(connectionProblem(error, url, setting), { cause: error });
   }
 }
 

@@ -1,10 +1,13 @@
 // The public API as a program meets it: a server of the file's own, spoken to over HTTP alone. Every answer is held against the
 // contract: headers (§5), the error body (§6), and the schema that /openapi.json declares for it.
 import { randomBytes } from "node:crypto";
+import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
+import path from "node:path";
 import { afterAll, expect } from "vitest";
 import { z } from "zod";
+import { eventually } from "@/lib/testing/eventually";
 import { startServer, type TestServer } from "@/lib/testing/server";
 
 export const ADMIN_TOKEN = "operator-token-of-the-tests";
@@ -103,7 +106,9 @@ export async function apiOf(server: TestServer): Promise<Api> {
       body: form.toString(),
       headers: { "Content-Type": "application/x-www-form-urlencoded", Cookie: cookies },
     });
-    const session = cookiesOf(answer).split("; ").find((cookie) => cookie.includes("latchkey.session="));
+    const session = cookiesOf(answer)
+      .split("; ")
+      .find((cookie) => cookie.includes("latchkey.session="));
     if (answer.status !== 200 || session === undefined) throw new Error(`No session was opened: ${answer.status} ${answer.text}`);
     return session;
   }
@@ -142,33 +147,54 @@ export async function apiOf(server: TestServer): Promise<Api> {
 
 /** "name=value; …" of what an answer sets. */
 export function cookiesOf(answer: Answer): string {
-  return (answer.headers["set-cookie"] ?? "").split("\n").map((cookie) => cookie.split(";")[0]).join("; ");
+  return (answer.headers["set-cookie"] ?? "")
+    .split("\n")
+    .map((cookie) => cookie.split(";")[0])
+    .join("; ");
 }
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 50 });
 afterAll(() => agent.destroy());
 
 /** One request, with exactly these headers. */
-export function raw(server: Pick<TestServer, "url">, method: string, path: string, { key, as, org = as?.org, json, body, headers = {} }: Call = {}): Promise<Answer> {
+export function raw(
+  server: Pick<TestServer, "url">,
+  method: string,
+  path: string,
+  { key, as, org = as?.org, json, body, headers = {} }: Call = {},
+): Promise<Answer> {
+  const content = body ?? (json === undefined ? undefined : JSON.stringify(json));
   const sent: Record<string, string | string[] | null> = {
     ...(key === undefined ? {} : { Authorization: `Bearer ${key}` }),
     ...(as === undefined ? {} : { Cookie: as.cookie, "Sec-Fetch-Site": "same-origin", ...(org ? { "Latchkey-Organization": org } : {}) }),
     ...(json !== undefined || (as !== undefined && METHODS_OF_BODY.includes(method)) ? { "Content-Type": "application/json" } : {}),
+    ...(content === undefined ? {} : { "Content-Length": String(Buffer.byteLength(content)) }),
     ...headers,
   };
-  const content = body ?? (json === undefined ? undefined : JSON.stringify(json));
   const { hostname, port } = new URL(server.url);
   return new Promise((done, fail) => {
-    const request = http.request({ agent, hostname, port, method, path, headers: Object.fromEntries(Object.entries(sent).flatMap(([name, value]) => (value === null ? [] : [[name, value]]))) }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", fail);
-      response.on("end", () => {
-        const text = Buffer.concat(chunks).toString();
-        const flat = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join("\n") : (value ?? "")]));
-        done({ status: response.statusCode ?? 0, headers: flat, text, json: parsed(text) });
-      });
-    });
+    const request = http.request(
+      {
+        agent,
+        hostname,
+        port,
+        method,
+        path,
+        headers: Object.fromEntries(Object.entries(sent).flatMap(([name, value]) => (value === null ? [] : [[name, value]]))),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", fail);
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString();
+          const flat = Object.fromEntries(
+            Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join("\n") : (value ?? "")]),
+          );
+          done({ status: response.statusCode ?? 0, headers: flat, text, json: parsed(text) });
+        });
+      },
+    );
     request.on("error", fail);
     request.end(content);
   });
@@ -286,7 +312,12 @@ function closed(schema: JsonSchema, document: OpenApi): JsonSchema {
   const inner = (each: JsonSchema) => closed(each, document);
   return {
     ...schema,
-    ...(schema.properties === undefined ? {} : { properties: Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, inner(each)])), additionalProperties: schema.additionalProperties ?? false }),
+    ...(schema.properties === undefined
+      ? {}
+      : {
+          properties: Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, inner(each)])),
+          additionalProperties: schema.additionalProperties ?? false,
+        }),
     ...(schema.items === undefined ? {} : { items: inner(schema.items) }),
     ...(schema.anyOf === undefined ? {} : { anyOf: schema.anyOf.map(inner) }),
   };
@@ -294,7 +325,29 @@ function closed(schema: JsonSchema, document: OpenApi): JsonSchema {
 
 /** What "#/…" points at, or undefined. */
 export function resolveRef(document: OpenApi, ref: string): unknown {
-  return ref.replace(/^#\//, "").split("/").reduce<unknown>((place, name) => (place as Record<string, unknown> | undefined)?.[name.replaceAll("~1", "/").replaceAll("~0", "~")], document);
+  return ref
+    .replace(/^#\//, "")
+    .split("/")
+    .reduce<unknown>(
+      (place, name) => (place as Record<string, unknown> | undefined)?.[name.replaceAll("~1", "/").replaceAll("~0", "~")],
+      document,
+    );
+}
+
+/** What a server without SMTP_URL has mailed, oldest first. */
+export function mailsOf({ dataDir }: Pick<TestServer, "dataDir">): string[] {
+  const outbox = path.join(dataDir, "outbox");
+  if (!fs.existsSync(outbox)) return [];
+  return fs
+    .readdirSync(outbox)
+    .toSorted()
+    .map((name) => fs.readFileSync(path.join(outbox, name), "utf8"));
+}
+
+/** The token in the newest link of this kind that was mailed to somebody. */
+export function tokenMailedTo(server: TestServer, email: string, kind: "reset" | "invites"): Promise<string> {
+  const link = new RegExp(`/${kind}/([\\w-]+)`);
+  return eventually(() => link.exec(mailsOf(server).findLast((mail) => mail.includes(`To: ${email}\n`) && link.test(mail)) ?? "")?.[1]);
 }
 
 /** Waits until at least `seconds` of the running UTC minute are left, so that a count is not cut in two. */
@@ -303,7 +356,8 @@ export async function roomInMinute(seconds: number): Promise<void> {
   if (left < seconds) await new Promise((done) => setTimeout(done, (left + 0.1) * 1000));
 }
 
-export const randomId = (type: string) => `${type}_0${Array.from(randomBytes(25), (byte) => "0123456789abcdefghjkmnpqrstvwxyz"[byte % 32]).join("")}`;
+export const randomId = (type: string) =>
+  `${type}_0${Array.from(randomBytes(25), (byte) => "0123456789abcdefghjkmnpqrstvwxyz"[byte % 32]).join("")}`;
 
 /** The errors of two answers, without what every answer has of its own. */
 export function bodyOf({ status, text }: Answer): string {

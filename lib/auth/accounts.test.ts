@@ -13,18 +13,8 @@ import { db, writer } from "@/lib/db";
 import { derivedKey, env, provideEnv } from "@/lib/env";
 import { newId } from "@/lib/ids";
 import { createInvite } from "@/lib/orgs/orgs";
-import {
-  anonymous,
-  eventsOf,
-  eventually,
-  newMember,
-  newOrg,
-  newPerson,
-  origin,
-  refusal,
-  type TestPerson,
-  useDatabase,
-} from "@/lib/testing/factories";
+import { eventually } from "@/lib/testing/eventually";
+import { anonymous, eventsOf, newMember, newOrg, newPerson, origin, refusal, type TestPerson, useDatabase } from "@/lib/testing/factories";
 
 const { dataDir } = await useDatabase();
 

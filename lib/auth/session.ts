@@ -7,6 +7,7 @@ import { now } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { derivedKey, env } from "@/lib/env";
 import { newId } from "@/lib/ids";
+import { describe, log } from "@/lib/log";
 
 /**
  * Sessions of people. next-auth keeps the signed cookie and its CSRF protection; every session is also a row, asked on every
@@ -48,7 +49,9 @@ function authOptions(): NextAuthOptions {
         name: "Ticket",
         credentials: { ticket: {}, ip: {}, userAgent: {} },
         async authorize(given) {
-          const userId = given?.ticket ? await useToken("ticket", given.ticket) : null;
+          // Whatever is thrown here next-auth tells the browser; and a form may send anything.
+          const ticket: unknown = given?.ticket;
+          const userId = typeof ticket === "string" ? await useToken("ticket", ticket).catch(unusable) : null;
           return userId === null ? null : { id: userId };
         },
       }),
@@ -64,6 +67,11 @@ function authOptions(): NextAuthOptions {
       },
     },
   };
+}
+
+function unusable(error: unknown): null {
+  log("error", "a ticket could not be used", describe(error));
+  return null;
 }
 
 async function openSession(userId: string): Promise<string> {

@@ -114,10 +114,12 @@ describe("a body that its schema does not take", () => {
     name: z.string().min(1, "may not be empty"),
     owner: z.strictObject({ id: z.string() }).optional(),
     list: z.array(z.int("must be a whole number")).optional(),
+    side: z.strictObject({ of: z.enum(["a", "b"], "must be a or b") }).optional(),
   });
 
   test.each<[string, unknown, Record<string, string>]>([
     ["a missing field", {}, { name: "is needed" }],
+    ["a missing choice", { name: "x", owner: { id: "1" }, side: { of: undefined } }, { "side.of": "is needed" }],
     ["an empty one", { name: "" }, { name: "may not be empty" }],
     ["an unknown field", { name: "x", isAdmin: true }, { isAdmin: "is not a field of this call" }],
     ["an unknown field inside", { name: "x", owner: { id: "1", role: "owner" } }, { "owner.role": "is not a field of this call" }],

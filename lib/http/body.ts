@@ -86,6 +86,6 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
 }
 
 function words(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type" && issue.input === undefined) return "is needed";
+  if (issue.input === undefined && /^invalid_(type|value|union)$/.test(issue.code)) return "is needed";
   return issue.message.replace(/^Invalid input: /, "is not valid: ");
 }

@@ -22,7 +22,14 @@ const ErrorBody = z.object({
 export function errorsOf(e: Endpoint): Map<number, ErrorType[]> {
   const callers = callersOf(e.permission);
   // Any call can come with a key that is wrong, too small for it, or written into the address.
-  const types = new Set<ErrorType>(["invalid_request", "unauthorized", "rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
+  const types = new Set<ErrorType>([
+    "invalid_request",
+    "unauthorized",
+    "rate_limit_exceeded",
+    "internal_error",
+    "unavailable",
+    ...e.errors,
+  ]);
   if (e.body !== null) for (const type of ["payload_too_large", "unsupported_media_type"] as const) types.add(type);
   if (callers.key) for (const type of ["account_deactivated", "ip_not_allowed", "quota_exceeded"] as const) types.add(type);
   if (!callers.operator) types.add("insufficient_scope");

@@ -160,14 +160,3 @@ export async function refusal(work: Promise<unknown> | (() => unknown)): Promise
   }
   throw new Error("It was not refused");
 }
-
-/** Asks until the answer is not undefined; gives up after `seconds`. */
-export async function eventually<T>(ask: () => T | undefined | Promise<T | undefined>, seconds = 10): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`It did not happen within ${seconds} s`);
-    await new Promise((done) => setTimeout(done, 20));
-  }
-}

@@ -1,0 +1,183 @@
+import { describe, expect, test } from "vitest";
+import { eventually } from "@/lib/testing/eventually";
+import { type Answer, type Person, startApi, wire } from "./client";
+
+const api = await startApi();
+const { send, server } = api;
+const person: Person = await api.signUp();
+await api.newGroup(person);
+const key = await api.newKey(person);
+const startLine = (answer: string) => answer.split("\r\n")[0] ?? "";
+const logRow = (answer: Answer | undefined, as = person, of = api): Promise<{ ip: string }> =>
+  eventually(async () => (await of.send("GET", `/v1/logs?request_id=${answer?.headers["x-request-id"]}`, { as })).json.data[0]);
+
+describe("the address on record is the socket's", () => {
+  test.each<[string, Record<string, string | string[]>]>([
+    ["X-Forwarded-For", { "X-Forwarded-For": "198.51.100.1" }],
+    ["X-Forwarded-For, twice", { "X-Forwarded-For": ["198.51.100.1", "198.51.100.2"] }],
+    ["X-Forwarded-For, a long one", { "X-Forwarded-For": Array(100).fill("198.51.100.1").join(", ") }],
+    ["X-Real-IP", { "X-Real-IP": "198.51.100.1" }],
+    ["Forwarded", { Forwarded: "for=198.51.100.1;proto=https;host=evil.example" }],
+    [
+      "others' headers",
+      {
+        "CF-Connecting-IP": "198.51.100.1",
+        "True-Client-IP": "198.51.100.1",
+        "X-Client-IP": "198.51.100.1",
+        "Fastly-Client-IP": "198.51.100.1",
+        "X-Cluster-Client-IP": "198.51.100.1",
+      },
+    ],
+    [
+      "our own, guessed",
+      {
+        "X-Latchkey-Ip": "198.51.100.1",
+        "x-latchkey-0123456789abcdef01234567": encodeURIComponent(
+          JSON.stringify({ id: "req_0", ip: "198.51.100.1", country: null, userAgent: null, nonce: "x" }),
+        ),
+      },
+    ],
+    ["Next's", { "X-Middleware-Subrequest": "middleware:middleware", "X-Invoke-Path": "/orgs", "X-Matched-Path": "/orgs" }],
+  ])("whatever %s says", async (_, headers) => {
+    const made = await send("POST", "/v1/api-keys", { as: person, json: { name: "x" }, headers });
+    expect(made.status).toBe(201);
+    const [event] = (await send("GET", `/v1/audit-logs?api_key=${made.json.id}`, { as: person })).json.data;
+    expect([event.ip, event.request_id]).toEqual(["127.0.0.1", made.headers["x-request-id"]]);
+    const called = await send("GET", "/v1/status", { key: key.secret, headers });
+    expect((await logRow(called)).ip).toBe("127.0.0.1");
+  });
+
+  test("so that no header leads into an allowlist", async () => {
+    const bound = await api.newKey(person, { allowed_ips: ["198.51.100.0/24"] });
+    for (const name of ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP", "X-Client-IP"]) {
+      const answer = await send("GET", "/v1/status", {
+        key: bound.secret,
+        headers: { [name]: name === "Forwarded" ? "for=198.51.100.1" : "198.51.100.1" },
+      });
+      expect([name, answer.status, answer.json.error_code]).toEqual([name, 403, "ip_not_allowed"]);
+    }
+  });
+});
+
+describe("behind a trusted proxy the address is the last that the proxy did not add itself", () => {
+  test("counted from the right, and bound to the allowlist", async () => {
+    const proxied = await startApi({ TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8" });
+    const owner = await proxied.signUp();
+    await proxied.newGroup(owner);
+    const bound = await proxied.newKey(owner, { allowed_ips: ["198.51.100.0/24"] });
+    const from = (forwarded: string | null) =>
+      proxied.send("GET", "/v1/status", { key: bound.secret, headers: { "X-Forwarded-For": forwarded } });
+    const tries: [string | null, number][] = [
+      ["198.51.100.1", 200],
+      ["203.0.113.9, 198.51.100.1", 200],
+      ["198.51.100.1, 10.0.0.1", 200],
+      ["198.51.100.1, 203.0.113.9", 403],
+      ["198.51.100.1, unknown", 403],
+      ["203.0.113.9", 403],
+      [null, 403],
+    ];
+    const answers: Answer[] = [];
+    for (const [forwarded] of tries) answers.push(await from(forwarded));
+    expect(answers.map(({ status }) => status)).toEqual(tries.map(([, status]) => status));
+    expect((await logRow(answers[1], owner, proxied)).ip).toBe("198.51.100.1");
+  });
+});
+
+describe("what is not quite HTTP", () => {
+  test.each<[string, string, RegExp]>([
+    ["TRACE", "TRACE /v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Secret: hunter2\r\n\r\n", /^HTTP\/1\.1 405 /],
+    ["TRACE of a page", "TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 405 /],
+    [
+      "an absolute address",
+      `GET http://evil.example/v1/me HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\nAuthorization: Bearer ${key.secret}\r\n\r\n`,
+      /^HTTP\/1\.1 400 /,
+    ],
+    ["an address without its slash", "GET v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["a star", "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["CONNECT", "CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n", /^$|^HTTP\/1\.1 4\d\d /],
+    ["garbage", "\x00\x01\x02\xff\xfe\r\n\r\n", /^$|^HTTP\/1\.1 400 /],
+    ["words", "hello\r\n\r\n", /^$|^HTTP\/1\.1 400 /],
+    ["TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", /^$|^HTTP\/1\.1 400 /],
+    ["nothing", "", /^$/],
+    ["a method of its own", "BREW /v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^$|^HTTP\/1\.1 40[05] /],
+    ["a header of 100 KB", `GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Long: ${"x".repeat(100_000)}\r\n\r\n`, /^$|^HTTP\/1\.1 431 /],
+    ["an address of 100 KB", `GET /v1/me?${"x".repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, /^$|^HTTP\/1\.1 4(14|31) /],
+    ["a header with NUL", "GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\x00b\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["a folded header", "GET /v1/me HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 40[01] /],
+    ["two lengths", "POST /v1/api-groups HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", /^HTTP\/1\.1 400 /],
+    [
+      "a length and chunks",
+      "POST /v1/api-groups HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      /^HTTP\/1\.1 400 /,
+    ],
+    ["no host", "GET /v1/me HTTP/1.1\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["an upgrade", "GET /v1/me HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", /^$|^HTTP\/1\.1 4\d\d /],
+    ["NUL in the address", "GET /v1/me%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 40[04] /],
+    ["NUL in the query", "GET /v1/me?a=%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 400 /],
+    ["half a percent", "GET /v1/api-keys/%E0%A4%A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 40[0-4] /],
+    ["a way out of the path", "GET /v1/../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 (40[04]|30\d) /],
+    ["two slashes", "GET //v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", /^HTTP\/1\.1 (40[04]|30\d) /],
+  ])("%s is refused, and the process lives", async (_, bytes, expected) => {
+    const answer = await wire(server, Buffer.from(bytes, "latin1"));
+    expect(startLine(answer)).toMatch(expected);
+    expect(answer).not.toMatch(/hunter2|at \w+ \(|node_modules/);
+    expect((await send("GET", "/api/health/live")).status).toBe(200);
+  });
+
+  test("a request that never ends its headers holds nobody else up", async () => {
+    const slow = Array.from({ length: 20 }, () => wire(server, "GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: ", 1));
+    expect((await send("GET", "/v1/me", { key: key.secret })).status).toBe(200);
+    await Promise.all(slow);
+  });
+});
+
+describe("of a page", () => {
+  test("the policy has a fresh nonce and nobody may frame it", async () => {
+    const [one, two] = [await send("GET", "/sign-in"), await send("GET", "/sign-in")];
+    for (const { status, headers } of [one, two]) {
+      expect(status).toBe(200);
+      expect(headers["content-security-policy"]).toMatch(/script-src 'self' 'nonce-[\w+/=]{20,}' 'strict-dynamic'/);
+      expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'");
+      expect(headers["content-security-policy"]?.split(";").find((part) => part.includes("script-src"))).not.toMatch(
+        /unsafe-(inline|eval)/,
+      );
+      expect(headers["x-content-type-options"]).toBe("nosniff");
+      expect(headers["referrer-policy"]).toBeTruthy();
+      expect(headers["x-powered-by"]).toBeUndefined();
+      expect(headers["x-request-id"]).toMatch(/^req_/);
+    }
+    expect(one.headers["content-security-policy"]).not.toBe(two.headers["content-security-policy"]);
+    const nonce = /'nonce-([^']+)'/.exec(one.headers["content-security-policy"] ?? "")?.[1] ?? "none";
+    expect([...one.text.matchAll(/<script\b([^>]*)>/g)].filter(([, attributes]) => !attributes?.includes(`nonce="${nonce}"`))).toEqual([]);
+  });
+
+  test("that belongs to somebody who is signed in nothing is kept by caches", async () => {
+    const page = await send("GET", `/orgs/${person.slug}`, { headers: { Cookie: person.cookie } });
+    expect([page.status, page.headers["cache-control"]]).toEqual([200, expect.stringMatching(/private.*no-store|no-store.*private/)]);
+  });
+
+  test("of another organization it is not there", async () => {
+    const stranger = await api.signUp("stranger");
+    const [foreign, missing] = [
+      await send("GET", `/orgs/${person.slug}`, { headers: { Cookie: stranger.cookie } }),
+      await send("GET", "/orgs/nothing-here", { headers: { Cookie: stranger.cookie } }),
+    ];
+    expect([foreign.status, missing.status]).toEqual([404, 404]);
+    expect(foreign.text).not.toContain(key.id);
+  });
+});
+
+test("over https cookies are bound to the host and browsers stay with it", async () => {
+  const secure = await startApi({ PUBLIC_URL: "https://keys.example.com" });
+  const csrf = await secure.send("GET", "/api/auth/csrf");
+  expect(csrf.headers["set-cookie"]).toMatch(/__Host-latchkey\.csrf=.*Secure/i);
+  const page = await secure.send("GET", "/sign-in");
+  expect(page.headers["strict-transport-security"]).toMatch(/max-age=31536000/);
+  expect((await send("GET", "/sign-in")).headers["strict-transport-security"]).toBeUndefined();
+});
+
+test("nothing that came in as a secret went into the log", () => {
+  const logs = server.logs();
+  for (const text of [key.secret.slice(14), person.cookie.split("=")[1] ?? "", "hunter2", "sentence works"])
+    expect(logs).not.toContain(text);
+});
