@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { resolve } from "node:path";
+import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import next from "next";
 import { type Front, receive } from "@/lib/auth/front";
@@ -7,7 +8,9 @@ import { loadCountries } from "@/lib/country";
 import { db } from "@/lib/db";
 import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
+import { AppError, toErrorBody } from "@/lib/errors";
 import { API_PATHS, handle } from "@/lib/http/app";
+import { newId } from "@/lib/ids";
 import { describe, log } from "@/lib/log";
 import { startDraining, stopRecording } from "@/lib/usage/record";
 
@@ -33,6 +36,7 @@ async function main(): Promise<void> {
     if (!server.listening) response.shouldKeepAlive = false; // draining: the last answer on this connection
     serve(request, response);
   });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => unreadable(socket, PARSER_FAULTS[error.code ?? ""] ?? 400));
   await listen(server, env);
   const stops: (() => Promise<unknown>)[] = [];
   let stopping = false;
@@ -89,8 +93,8 @@ function handler(env: Env, pages: Handler): Handler {
   );
   return (request, response) => {
     const url = request.url ?? "";
-    if (!url.startsWith("/") || request.method === "TRACE" || request.method === "CONNECT")
-      return void response.writeHead(url.startsWith("/") ? 405 : 400, { Connection: "close" }).end();
+    if (!url.startsWith("/")) return unreadable(request.socket, 400);
+    if (request.method === "TRACE" || request.method === "CONNECT") return unreadable(request.socket, 405);
     const front = receive(request, env.trustedProxies);
     const path = url.split("?", 1)[0] as string;
     if (API_PATHS.test(path) && !apiThroughNext) {
@@ -104,6 +108,28 @@ function handler(env: Env, pages: Handler): Handler {
     }
     pages(request, response);
   };
+}
+
+const PARSER_FAULTS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+const UNREADABLE: Record<number, string> = {
+  400: "This is not a request that HTTP/1.1 allows.",
+  405: "This method is not served here.",
+  408: "The request took too long to arrive.",
+  431: "The headers are too large.",
+};
+
+/** What never becomes a request is answered in the API's own form, and its connection closed. */
+function unreadable(socket: Duplex, status: number): void {
+  if (!socket.writable) return void socket.destroy();
+  const id = newId("req");
+  const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
+  const body = JSON.stringify(toErrorBody(error, id, Date.now()));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end([...head, `X-Request-Id: ${id}`, "Cache-Control: no-store", "Connection: close", "", body].join("\r\n"));
 }
 
 function isDecodable(path: string): boolean {

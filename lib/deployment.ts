@@ -57,6 +57,7 @@ async function storedSecret(dataDir: string): Promise<string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOSPC") throw new ConfigError(`The disk is full: nothing can be written to ${resolve(dataDir)}.`);
+    if (code === "EEXIST" || code === "ENOTDIR") throw new ConfigError(`DATA_DIR is ${resolve(dataDir)}, which is not a directory.`);
     throw new ConfigError(
       `The data directory ${resolve(dataDir)} cannot be written to (${code}). Give this user the right to, or choose another: DATA_DIR=… npm start`,
     );

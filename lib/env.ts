@@ -6,7 +6,7 @@ import { once, provide } from "@/lib/runtime";
 const KEY_PREFIX = /^[A-Za-z0-9_-]{1,24}$/;
 const optional = (name: string) => z.string().trim().min(1, `${name} is empty; leave it out or give it a value.`).optional();
 function isHttpOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && /^https?:\/\/[^/?#]+\/*$/i.test(text);
 }
 
 const databaseUrl = (name: string) =>

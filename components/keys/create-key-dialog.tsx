@@ -32,6 +32,8 @@ export type CreateKeyDialogProps = {
   mayAdmin: boolean;
   /** PUBLIC_URL when it is set, else the address of this page. */
   baseUrl: string | null;
+  /** The key is made; its secret is on the screen. */
+  onCreated: () => void;
   onClose: () => void;
 };
 
@@ -66,7 +68,7 @@ type Draft = {
 };
 
 /** Three decisions, the rest folded with its defaults readable; then the same dialog shows the secret. Render it while it is open. */
-export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUrl, onClose }: CreateKeyDialogProps) {
+export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUrl, onCreated, onClose }: CreateKeyDialogProps) {
   const queries = useQueryClient();
   const router = useRouter();
   const [draft, setDraft] = useState<Draft>({
@@ -84,6 +86,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
     mutationFn: () => createKey(org, toInput(draft, scopes)),
     // The secret goes with this dialog.
     gcTime: 0,
+    onSuccess: onCreated,
     onError: (error) => {
       if (!isApiError(error)) return;
       setWrong(error.details);

@@ -49,7 +49,13 @@ type KeysViewProps = {
 
 export function KeysView({ org, filter, initial, counts, groups, create, mayCreateGroup, revoking }: KeysViewProps) {
   const filters = useFilters();
-  const creating = filters.value("new") === "1" && create !== null && groups.length > 0;
+  // Once a key is made the address no longer asks for one: a reload must not begin another.
+  const [made, setMade] = useState(false);
+  const creating = (made || filters.value("new") === "1") && create !== null && groups.length > 0;
+  const asked = (isMade: boolean) => {
+    setMade(isMade);
+    filters.show({ new: null });
+  };
   const generate = () => filters.show({ new: "1" });
   return (
     <Page width="table">
@@ -125,7 +131,14 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
         </>
       )}
       {creating && (
-        <CreateKeyDialog org={org} groups={groups} groupId={filter.group_id} {...create} onClose={() => filters.show({ new: null })} />
+        <CreateKeyDialog
+          org={org}
+          groups={groups}
+          groupId={filter.group_id}
+          {...create}
+          onCreated={() => asked(true)}
+          onClose={() => asked(false)}
+        />
       )}
     </Page>
   );
@@ -283,7 +296,7 @@ function KeyTable({
               </Td>
               <Td numeric phone="end" className="md:max-lg:hidden">
                 {formatNumber(key.request_count)}
-                <span className="text-fg-3 md:hidden"> calls</span>
+                <span className="text-fg-3 md:hidden"> {key.request_count === 1 ? "call" : "calls"}</span>
               </Td>
               <Td phone="start" className="md:pl-6">
                 <TwoLines

@@ -21,25 +21,21 @@ type InviteDialogProps = {
   org: string;
   /** Those this person may give. */
   roles: readonly Member["role"][];
-  /** Where messages lie while no mail server is set. */
-  outbox: string | null;
+  hasMailServer: boolean;
   onClose: () => void;
 };
 
 /** Asks, then says what was sent and where it is. Render it while it is open. */
-export function InviteDialog({ org, roles, outbox, onClose }: InviteDialogProps) {
+export function InviteDialog({ org, roles, hasMailServer, onClose }: InviteDialogProps) {
   const [invited, setInvited] = useState<Invite | null>(null);
   const form = useForm({
     schema: CreateInvite,
     labels: { email: "E-mail", role: "Role" },
     send: async (input) => setInvited(await createInvite(org, input)),
   });
-  const lies = outbox !== null && (
-    <>
-      No mail server is set (SMTP_URL), so the message lies in <span className="mono wrap-anywhere">{outbox}</span>. Hand its link over
-      yourself.
-    </>
-  );
+  const lies =
+    !hasMailServer &&
+    "This console has no mail server: whoever runs it finds the message in the folder outbox of its data directory, and hands the link over.";
   if (invited !== null) {
     const again = () => {
       form.reset();

@@ -23,10 +23,10 @@ type MembersTableProps = {
   personId: string | null;
   /** Roles this person may invite to; empty: they may not invite. */
   roles: readonly Member["role"][];
-  outbox: string | null;
+  hasMailServer: boolean;
 };
 
-export function MembersTable({ org, members: initialData, personId, roles, outbox }: MembersTableProps) {
+export function MembersTable({ org, members: initialData, personId, roles, hasMailServer }: MembersTableProps) {
   const [inviting, setInviting] = useState(false);
   const list = useQuery({ ...membersQuery(org), initialData });
   const members = list.data.data;
@@ -98,7 +98,7 @@ export function MembersTable({ org, members: initialData, personId, roles, outbo
           ))}
         </TBody>
       </Table>
-      {inviting && <InviteDialog org={org} roles={roles} outbox={outbox} onClose={() => setInviting(false)} />}
+      {inviting && <InviteDialog org={org} roles={roles} hasMailServer={hasMailServer} onClose={() => setInviting(false)} />}
     </>
   );
 }

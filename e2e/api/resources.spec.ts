@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Answer, bodyOf, type Person, randomId, startApi } from "./client";
+import { type Answer, bodyOf, type Person, randomId, startApi, throughNext } from "./client";
 
 const api = await startApi();
 const { send } = api;
@@ -178,7 +178,7 @@ describe("what belongs to somebody else does not exist", () => {
       `${foreign}x`,
       "%27%20or%201%3D1",
       "..%2f..%2fme",
-      "%ff",
+      ...(throughNext ? [] : ["%ff"]),
       "a".repeat(2_000),
       "undefined",
       "null",

@@ -8,12 +8,18 @@ import { type List, rangeOf } from "@/lib/schema";
 
 type Row = Prisma.AuditEventGetPayload<object>;
 
-/** What an actor may read: the organization's log, or of it what concerns the keys of one group. */
+/** What an actor may read: the organization's log, or of it what concerns some keys (of one group, of the test environment). */
 async function visible(actor: Can<"audit.read">): Promise<Prisma.AuditEventWhereInput> {
-  if (actor.reach === "organization") return { chain: actor.orgId };
-  const environment = actor.environment === "test" ? { environment: "test" } : {};
-  const keys = await db.key.findMany({ where: { orgId: actor.orgId, groupId: actor.groupId ?? "", ...environment }, select: { id: true } });
-  const ids = [...keys.map((key) => key.id), actor.groupId ?? ""];
+  if (actor.reach === "organization" && actor.environment !== "test") return { chain: actor.orgId };
+  const keys = await db.key.findMany({
+    where: {
+      orgId: actor.orgId,
+      ...(actor.reach === "group" ? { groupId: actor.groupId ?? "" } : {}),
+      ...(actor.environment === "test" ? { environment: "test" } : {}),
+    },
+    select: { id: true },
+  });
+  const ids = [...keys.map((key) => key.id), ...(actor.reach === "group" ? [actor.groupId ?? ""] : [])];
   return { chain: actor.orgId, OR: [{ targetId: { in: ids } }, { actorId: { in: ids } }] };
 }
 

@@ -5,7 +5,7 @@ import { change, type Event, record } from "@/lib/audit/change";
 import { hashPassword, passwordMatches } from "@/lib/auth/passwords";
 import type { AcceptInvite, ForgotPassword, ResetPassword, SessionRow, SignIn, SignUp, Ticket } from "@/lib/auth/schema";
 import { endSessions } from "@/lib/auth/session";
-import { issueToken, useToken } from "@/lib/auth/tickets";
+import { issueToken } from "@/lib/auth/tickets";
 import { now } from "@/lib/clock";
 import { db } from "@/lib/db";
 import { env } from "@/lib/env";
@@ -86,7 +86,7 @@ export async function signIn(actor: Can<"sessions.create">, input: SignIn): Prom
     },
   });
   const right = await passwordMatches(user?.passwordHash ?? null, input.password);
-  const chains = user === null || user.members.length === 0 ? [DEPLOYMENT] : user.members.map((m) => m.orgId);
+  const chains = chainsOf(user?.members ?? []);
   if (!right || user === null || user.disabledAt !== null) {
     await record(
       actor,
@@ -106,6 +106,11 @@ export async function signIn(actor: Can<"sessions.create">, input: SignIn): Prom
   );
   const first = user.members.toSorted((a, b) => a.org.createdAt.getTime() - b.org.createdAt.getTime())[0];
   return { ticket: await issueToken("ticket", user.id), organization: first?.org.slug ?? null };
+}
+
+/** What a person does outside any organization is in the log of each they belong to. */
+function chainsOf(members: { orgId: string }[]): string[] {
+  return members.length === 0 ? [DEPLOYMENT] : members.map(({ orgId }) => orgId);
 }
 
 function eventsFor(chains: string[], event: Event): [Event, ...Event[]] {
@@ -136,20 +141,27 @@ async function mailReset(email: string): Promise<void> {
 /** Sets the password and ends every session, link and ticket of the person. The link works once. */
 export async function resetPassword(actor: Can<"sessions.create">, input: ResetPassword): Promise<Ticket> {
   const passwordHash = await hashPassword(input.password);
-  const userId = await useToken("reset", input.token);
-  if (userId === null) throw new AppError("not_found", "This link was used already or is older than 30 minutes. Ask for a new one.");
-  const user = await db.user.findUniqueOrThrow({
-    where: { id: userId },
-    select: { id: true, name: true, members: { select: { orgId: true, org: { select: { slug: true } } } } },
+  const hash = hashToken(input.token);
+  const gone = new AppError("not_found", "This link was used already or is older than 30 minutes. Ask for a new one.");
+  const token = await db.oneTimeToken.findUnique({
+    where: { hash },
+    select: {
+      kind: true,
+      user: { select: { id: true, name: true, members: { select: { orgId: true, org: { select: { slug: true } } } } } },
+    },
   });
+  if (token?.kind !== "reset") throw gone;
+  const { user } = token;
   await change({ ...actor, type: "user", id: user.id, name: user.name }, async (tx) => {
+    const at = new Date(now());
+    const used = await tx.oneTimeToken.updateMany({ where: { hash, usedAt: null, expiresAt: { gt: at } }, data: { usedAt: at } });
+    if (used.count === 0) throw gone;
+    await tx.oneTimeToken.updateMany({ where: { userId: user.id, usedAt: null }, data: { usedAt: at } }); // other links and tickets on their way
     await tx.user.update({ where: { id: user.id }, data: { passwordHash } });
-    await tx.session.updateMany({ where: { userId, endedAt: null }, data: { endedAt: new Date(now()) } });
-    await tx.oneTimeToken.updateMany({ where: { userId, usedAt: null }, data: { usedAt: new Date(now()) } }); // other links and tickets on their way
-    const chains = user.members.length === 0 ? [DEPLOYMENT] : user.members.map((m) => m.orgId);
+    await tx.session.updateMany({ where: { userId: user.id, endedAt: null }, data: { endedAt: at } });
     return {
       result: null,
-      events: eventsFor(chains, { action: "password.reset", target: { type: "user", id: user.id, name: user.name } }),
+      events: eventsFor(chainsOf(user.members), { action: "password.reset", target: { type: "user", id: user.id, name: user.name } }),
     };
   });
   return { ticket: await issueToken("ticket", user.id), organization: user.members[0]?.org.slug ?? null };
@@ -240,6 +252,7 @@ export async function endSession(actor: Can<"account.manage">, id: string): Prom
   const row = isId("ses", id) ? await db.session.findFirst({ where: { id, userId: actor.id ?? "" } }) : null;
   if (row === null) throw notFound();
   await endSessions({ id });
-  await record(actor, { action: "session.end", target: { type: "user", id: actor.id, name: actor.name } });
+  const members = await db.member.findMany({ where: { userId: actor.id ?? "" }, select: { orgId: true } });
+  await record(actor, ...eventsFor(chainsOf(members), { action: "session.end", target: { type: "user", id: actor.id, name: actor.name } }));
   return {};
 }

@@ -2,10 +2,12 @@ import "server-only";
 import NextAuth, { type NextAuthOptions } from "next-auth";
 import { decode } from "next-auth/jwt";
 import CredentialsProvider from "next-auth/providers/credentials";
+import { frontOf } from "@/lib/auth/front";
 import { useToken } from "@/lib/auth/tickets";
 import { now } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { derivedKey, env } from "@/lib/env";
+import { AppError, notFound, statusOf, toErrorBody } from "@/lib/errors";
 import { newId } from "@/lib/ids";
 import { describe, log } from "@/lib/log";
 
@@ -25,8 +27,19 @@ export interface Session {
 const isHttps = () => env().publicUrl.startsWith("https:");
 export const sessionCookie = () => (isHttps() ? "__Host-latchkey.session" : "latchkey.session");
 
+// What the console uses of next-auth; its own pages and the rest of its routes are not here.
+const ROUTES = new Set(["GET csrf", "POST callback/ticket", "POST signout"]);
+
 /** next-auth's own routes, under /api/auth. */
-export function authHandler(request: Request, context: { params: Promise<{ nextauth: string[] }> }): Promise<Response> {
+export async function authHandler(request: Request, context: { params: Promise<{ nextauth: string[] }> }): Promise<Response> {
+  const { nextauth } = await context.params;
+  const { id } = frontOf(request.headers);
+  const refuse = (error: AppError) => Response.json(toErrorBody(error, id, now()), { status: statusOf(error.type) });
+  if (!ROUTES.has(`${request.method} ${nextauth.join("/")}`)) return refuse(notFound());
+  const type = request.headers.get("content-type") ?? "";
+  if (request.method === "POST" && !type.startsWith("application/x-www-form-urlencoded")) {
+    return refuse(new AppError("unsupported_media_type", "Send this as a form, as the console does."));
+  }
   return NextAuth(request as never, context as never, authOptions()) as Promise<Response>;
 }
 

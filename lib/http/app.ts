@@ -8,13 +8,13 @@ import type { Front } from "@/lib/auth/front";
 import { sessionCookie } from "@/lib/auth/session";
 import { now } from "@/lib/clock";
 import { ping } from "@/lib/db";
-import type { Endpoint } from "@/lib/endpoint";
+import { type Endpoint, endpoint, Nothing } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/errors";
 import { gatewayEndpoints } from "@/lib/gateway/endpoints";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
-import { addressLimit, recognise, type Trace } from "@/lib/http/caller";
+import { addressLimit, hasCredential, recognise, type Trace } from "@/lib/http/caller";
 import { limitHeaders } from "@/lib/http/limits";
 import { describeEndpoint, describeSecurity } from "@/lib/http/openapi";
 import { keyEndpoints } from "@/lib/keys/endpoints";
@@ -43,6 +43,10 @@ export const endpoints: Endpoint[] = [
 
 /** The paths that belong to this application and not to Next. */
 export const API_PATHS = /^\/(v1|api\/access|api\/health)(\/|$)|^\/openapi\.json$/;
+
+/** A key's call to a path that is not there counts like any other, under one name however many paths are tried. */
+const NOWHERE = "(unknown path)";
+const nowhere = endpoint(`GET /${NOWHERE}`, { tag: "", summary: "", permission: "self.read", returns: Nothing }, async () => ({}));
 
 interface Bindings {
   Bindings: { front: Front };
@@ -107,10 +111,15 @@ function createApp(): OpenAPIHono<Bindings> {
     );
   });
   app.notFound((c) => {
-    const methods = endpoints.filter((e) => matches(e.path, c.req.path)).map((e) => e.method);
+    const there = endpoints.filter((e) => matches(e.path, c.req.path));
+    const methods = there.map((e) => e.method);
     const error =
       methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${c.req.method}.`);
-    return fail(c, error, methods.length === 0 ? {} : { Allow: methods.join(", ") });
+    const headers = methods.length === 0 ? {} : { Allow: methods.join(", ") };
+    return answer(c, c.req.method, there[0]?.path ?? NOWHERE, async (trace, nowMs) => {
+      if (hasCredential(c.req.raw.headers)) await recognise(c.req.raw, c.env.front, nowhere, trace, nowMs);
+      return fail(c, error, headers);
+    });
   });
   app.onError((error, c) => fail(c, error));
   return app;
@@ -120,21 +129,28 @@ function matches(pattern: string, path: string): boolean {
   return new RegExp(`^${pattern.replace(/\{\w+\}/g, "[^/]+")}$`).test(path);
 }
 
-async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
-  const { front } = c.env;
-  const begun = performance.now();
-  const nowMs = now();
-  const { trace } = c.var;
-  let response: Response;
-  try {
-    const { actor, caller } = await recognise(c.req.raw, front, e, trace, nowMs);
+function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
+  return answer(c, e.method, e.path, async (trace, nowMs) => {
+    const { actor, caller } = await recognise(c.req.raw, c.env.front, e, trace, nowMs);
     const query = e.query === null ? {} : parse(e.query, c.req.query());
     const body = e.body === null ? {} : parse(e.body, await readJson(c.req.raw, e.bodyOptional));
     const result = await e.run(actor, { params: c.req.param() as Record<string, string>, query, body, caller });
-    response = respond(c, e.status, result as object);
-  } catch (error) {
-    response = fail(c, error);
-  }
+    return respond(c, e.status, result as object);
+  });
+}
+
+/** Runs the work, turns what it throws into an answer, and records it when a key was recognised. */
+async function answer(
+  c: Context<Bindings>,
+  method: string,
+  route: string,
+  work: (trace: Trace, nowMs: number) => Promise<Response>,
+): Promise<Response> {
+  const { front } = c.env;
+  const { trace } = c.var;
+  const begun = performance.now();
+  const nowMs = now();
+  const response = await work(trace, nowMs).catch((error: unknown) => fail(c, error));
   if (trace.key !== null) {
     const { key } = trace;
     await recordUsage({
@@ -146,8 +162,8 @@ async function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
       secretId: key.secretId,
       keyPrefix: key.prefix,
       environment: key.environment,
-      method: e.method,
-      route: e.path,
+      method,
+      route,
       status: response.status,
       outcome: trace.refusal ?? (response.status >= 500 ? "error" : "accepted"),
       latencyUs: Math.round((performance.now() - begun) * 1000),
@@ -179,11 +195,19 @@ function respond(c: Context<Bindings>, status: 200 | 201 | 202 | 503, body: obje
   return c.json(body, status, headers);
 }
 
+/** While the database is away one line a second says so. */
+function mayComplain(): boolean {
+  const last = once("http.complaint", () => ({ at: 0 }));
+  if (now() - last.at < 1_000) return false;
+  last.at = now();
+  return true;
+}
+
 function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, string> = {}): Response {
   const error = toAppError(thrown);
   const status = statusOf(error.type);
   const { id } = c.env.front;
-  if (status >= 500)
+  if (error.type === "internal_error" || (status >= 500 && mayComplain()))
     log(error.type === "internal_error" ? "error" : "warn", "request failed", {
       request_id: id,
       method: c.req.method,

@@ -30,7 +30,9 @@ async function readText(request: Request): Promise<string> {
   let size = 0;
   const reader = request.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => {
+      throw new AppError("invalid_request", "The body ended before it was whole.");
+    });
     if (done) break;
     size += value.byteLength;
     if (size > MAX_BYTES) {

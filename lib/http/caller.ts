@@ -86,6 +86,10 @@ function unauthorized(): AppError {
   return new AppError("unauthorized", "This call came without a valid key or session.");
 }
 
+export function hasCredential(headers: Headers): boolean {
+  return headers.has("authorization") || headers.has("x-api-key");
+}
+
 /** The secret a request carries, or null for none. Two that differ are refused; a scheme other than Bearer counts as a wrong key. */
 function credentialOf(headers: Headers): string | null {
   const authorization = headers.get("authorization");

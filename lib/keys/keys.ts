@@ -1,5 +1,5 @@
 import "server-only";
-import type { Actor, Can } from "@/lib/access/permissions";
+import { type Access, type Actor, accessIncludes, type Can } from "@/lib/access/permissions";
 import { change, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
 import { fromCursor, page } from "@/lib/cursor";
@@ -139,6 +139,12 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
 /** Ends a key for good. Ending it again changes nothing and answers the same. */
 export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
   const seen = await find(actor, id);
+  if (actor.type === "key" && actor.id !== seen.id && !accessIncludes(actor.role as Access, seen.access as Access)) {
+    beyond(
+      { access: `this key's access, ${actor.role}, does not hold the other's, ${seen.access}` },
+      "A key ends none that is stronger than itself.",
+    );
+  }
   if (seen.revokedAt !== null) return toKey(seen, now());
   try {
     return await change(actor, async (tx) => {
@@ -254,10 +260,10 @@ function refuse(details: Record<string, string>): never {
   );
 }
 
-function beyond(details: Record<string, string>): never {
+function beyond(details: Record<string, string>, rule = "The new key would be stronger than allowed."): never {
   throw new AppError(
     "insufficient_scope",
-    `The new key would be stronger than allowed. ${Object.entries(details)
+    `${rule} ${Object.entries(details)
       .map(([path, why]) => `${path}: ${why}`)
       .join("; ")}.`,
     { details },

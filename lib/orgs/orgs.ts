@@ -148,10 +148,15 @@ export async function createInvite(actor: Can<"members.write">, input: CreateInv
   return invite;
 }
 
-async function insertInvite(tx: Tx, orgId: string, input: { email: string; role: Role }): Promise<{ token: string; invite: Invite }> {
+async function insertInvite(
+  tx: Tx,
+  orgId: string,
+  input: { email: string; role: Role },
+  byOperator = false,
+): Promise<{ token: string; invite: Invite }> {
   const token = randomBytes(32).toString("base64url");
   const expiresAt = new Date(now() + INVITE_DAYS * 86_400_000);
-  await tx.invite.create({ data: { hash: hashToken(token), orgId, email: input.email, role: input.role, expiresAt } });
+  await tx.invite.create({ data: { hash: hashToken(token), orgId, email: input.email, role: input.role, byOperator, expiresAt } });
   return { token, invite: { email: input.email, role: input.role, expires_at: expiresAt.toISOString() } };
 }
 
@@ -167,7 +172,7 @@ export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAcces
   const made = await change(actor, async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`enable:${input.email}`}, 0))`; // two at once: the second sees the first
     const earlier = await tx.invite.findFirst({
-      where: { email: input.email, role: "owner", org: { keys: { some: { createdByType: "operator" } } } },
+      where: { email: input.email, byOperator: true },
       orderBy: { createdAt: "asc" },
     });
     if (earlier !== null)
@@ -198,7 +203,7 @@ export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAcces
       createdBy: actor,
       metadata: {},
     });
-    const invite = await insertInvite(tx, org.id, { email: input.email, role: "owner" });
+    const invite = await insertInvite(tx, org.id, { email: input.email, role: "owner" }, true);
     const result = { org, key: key.key, token: invite.token };
     return { result, events: [created.event, { ...group.event, chain: org.id }, { ...key.event, chain: org.id }] };
   });

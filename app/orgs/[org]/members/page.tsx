@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { Metadata } from "next";
 import { MembersTable } from "@/components/orgs/members-table";
 import { Page } from "@/components/ui/page-header";
@@ -14,7 +13,7 @@ export default async function MembersPage({ params }: { params: Promise<{ org: s
   const actor = await pageActor(org);
   const members = await listMembers(authorize(actor, "members.read"));
   const mayInvite = reachOf(actor, "members.write") !== null;
-  const { smtpUrl, dataDir } = env();
+  const { smtpUrl } = env();
   return (
     <Page width="table">
       <MembersTable
@@ -22,7 +21,7 @@ export default async function MembersPage({ params }: { params: Promise<{ org: s
         members={members}
         personId={actor.id}
         roles={mayInvite ? roles.filter((role) => role !== "owner" || actor.role === "owner") : []}
-        outbox={mayInvite && smtpUrl === null ? resolve(dataDir, "outbox") : null}
+        hasMailServer={smtpUrl !== null}
       />
     </Page>
   );
