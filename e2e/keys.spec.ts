@@ -83,3 +83,16 @@ test("the palette finds a key by its prefix, by keyboard alone", async ({ page, 
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(new RegExp(`/keys/${key.id}`));
 });
+
+test("reloading while the secret is shown does not ask for another key", async ({ page, person }) => {
+  await callAs(page, person.org, "POST", "/v1/api-groups", { name: "Production" });
+  await page.goto(`/orgs/${person.org}/keys?new=1`);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Once");
+  await dialog.getByRole("button", { name: "Generate key" }).click();
+  await expect(dialog.getByText("Waiting for the first call")).toBeVisible();
+  page.on("dialog", (asked) => void asked.accept()); // the browser asks before it leaves an unseen secret
+  await page.reload();
+  await expect(page.getByText("Once").first()).toBeVisible();
+  await expect(dialog).toHaveCount(0);
+});

@@ -8,8 +8,8 @@ const person: Person = await api.signUp();
 await api.newGroup(person);
 const key = await api.newKey(person);
 const startLine = (answer: string) => answer.split("\r\n")[0] ?? "";
-const logRow = (answer: Answer | undefined, as = person, of = api): Promise<{ ip: string }> =>
-  eventually(async () => (await of.send("GET", `/v1/logs?request_id=${answer?.headers["x-request-id"]}`, { as })).json.data[0]);
+const logRow = (answer: Answer): Promise<{ ip: string }> =>
+  eventually(async () => (await send("GET", `/v1/logs?request_id=${answer.headers["x-request-id"]}`, { as: person })).json.data[0]);
 
 describe("the address on record is the socket's", () => {
   test.each<[string, Record<string, string | string[]>]>([
@@ -56,30 +56,6 @@ describe("the address on record is the socket's", () => {
       });
       expect([name, answer.status, answer.json.error_code]).toEqual([name, 403, "ip_not_allowed"]);
     }
-  });
-});
-
-describe("behind a trusted proxy the address is the last that the proxy did not add itself", () => {
-  test("counted from the right, and bound to the allowlist", async () => {
-    const proxied = await startApi({ TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8" });
-    const owner = await proxied.signUp();
-    await proxied.newGroup(owner);
-    const bound = await proxied.newKey(owner, { allowed_ips: ["198.51.100.0/24"] });
-    const from = (forwarded: string | null) =>
-      proxied.send("GET", "/v1/status", { key: bound.secret, headers: { "X-Forwarded-For": forwarded } });
-    const tries: [string | null, number][] = [
-      ["198.51.100.1", 200],
-      ["203.0.113.9, 198.51.100.1", 200],
-      ["198.51.100.1, 10.0.0.1", 200],
-      ["198.51.100.1, 203.0.113.9", 403],
-      ["198.51.100.1, unknown", 403],
-      ["203.0.113.9", 403],
-      [null, 403],
-    ];
-    const answers: Answer[] = [];
-    for (const [forwarded] of tries) answers.push(await from(forwarded));
-    expect(answers.map(({ status }) => status)).toEqual(tries.map(([, status]) => status));
-    expect((await logRow(answers[1], owner, proxied)).ip).toBe("198.51.100.1");
   });
 });
 
@@ -181,15 +157,6 @@ describe("of a page", () => {
     expect([foreign.status, missing.status]).toEqual([404, 404]);
     expect(foreign.text).not.toContain(key.id);
   });
-});
-
-test("over https cookies are bound to the host and browsers stay with it", async () => {
-  const secure = await startApi({ PUBLIC_URL: "https://keys.example.com" });
-  const csrf = await secure.send("GET", "/api/auth/csrf");
-  expect(csrf.headers["set-cookie"]).toMatch(/__Host-latchkey\.csrf=.*Secure/i);
-  const page = await secure.send("GET", "/sign-in");
-  expect(page.headers["strict-transport-security"]).toMatch(/max-age=31536000/);
-  expect((await send("GET", "/sign-in")).headers["strict-transport-security"]).toBeUndefined();
 });
 
 test("nothing that came in as a secret went into the log", () => {

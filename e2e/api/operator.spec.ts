@@ -13,17 +13,6 @@ const enable = (json: object, token: string | null = ADMIN_TOKEN, headers: Recor
     headers: { ...headers, "X-Admin-Token": token },
   });
 
-describe("without a configured token", () => {
-  test("the operator's paths are not there, like any other that is not", async () => {
-    const bare = await startApi({ ADMIN_TOKEN: "" });
-    const random = await bare.send("POST", "/api/access/nothing", { json: {} });
-    for (const headers of [{}, { "X-Admin-Token": "" }, { "X-Admin-Token": ADMIN_TOKEN }]) {
-      const answer = await bare.send("POST", "/api/access/enable", { json: { email: email(), company: "x", tier: "free" }, headers });
-      expect([answer.status, bodyOf(answer)]).toEqual([404, bodyOf(random)]);
-    }
-  });
-});
-
 describe("with a token that is not right", () => {
   test("every call is refused with one answer, before its body is read, and limited", async () => {
     await roomInMinute(10);

@@ -254,14 +254,6 @@ describe("a forgotten password", () => {
   });
 });
 
-describe("sign-up by invitation only", () => {
-  test("refuses strangers and says why", async () => {
-    const closed = await startApi({ SIGN_UP: "invite" });
-    const answer = await closed.send("POST", "/v1/sign-up", { json: { email: "x@people.example", password: PASSWORD, organization: "x" } });
-    expect([answer.status, answer.json.error_code]).toEqual([403, "forbidden"]);
-  });
-});
-
 test("anybody's sign-ups are limited per address", async () => {
   const statuses = [];
   const fresh = await apiOf(api.server);

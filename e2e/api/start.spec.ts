@@ -116,7 +116,7 @@ describe("a start that cannot succeed ends within ten seconds with one sentence"
       { PORT, DATA_DIR: "/sys/latchkey" },
       /^The data directory \/sys\/latchkey cannot be written to/,
     ],
-    ["a data directory below a file", { PORT, DATA_DIR: path.join(root, "file", "data") }, /^The data directory .* cannot be written to/],
+    ["a data directory below a file", { PORT, DATA_DIR: path.join(root, "file", "data") }, /^DATA_DIR is .*, which is not a directory\.$/],
   ])("%s", async (_, env, sentence) => {
     fs.writeFileSync(path.join(root, "file"), "");
     const exit = await start(env);

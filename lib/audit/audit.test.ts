@@ -85,11 +85,12 @@ describe("the audit log", () => {
   test("a key of full access reads what concerns its group's keys, a test key the test keys' alone, an admin key all", async () => {
     const { org, actor } = await scene();
     const group = await newGroup(org);
-    const [live, sandbox, stranger, admin] = [
+    const [live, sandbox, stranger, admin, testAdmin] = [
       await newKey(org, { group }),
       await newKey(org, { group, insert: { environment: "test" } }),
       await newKey(org),
       await newKey(org, { insert: { access: "admin" } }),
+      await newKey(org, { insert: { access: "admin", environment: "test" } }),
     ];
     await note(
       actor,
@@ -102,5 +103,6 @@ describe("the audit log", () => {
     expect(await namesOf(live.actor)).toEqual(["group", "test", "live"]);
     expect(await namesOf(sandbox.actor)).toEqual(["group", "test"]);
     expect(await namesOf(admin.actor)).toEqual(["org", "group", "stranger", "test", "live"]);
+    expect(await namesOf(testAdmin.actor)).toEqual(["test"]);
   });
 });

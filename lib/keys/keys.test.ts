@@ -324,6 +324,21 @@ describe("revoking a key", () => {
     expect((await revokeKey(revoker(actor), key.id, {})).status).toBe("revoked");
   });
 
+  test("by a key ends none that is stronger than itself, and any that is not", async () => {
+    const { org } = await setting();
+    const group = await newGroup(org);
+    const [full, admin, peer, weaker] = [
+      await newKey(org, { group }),
+      await newKey(org, { group, insert: { access: "admin" } }),
+      await newKey(org, { group }),
+      await newKey(org, { group, insert: { access: "write" } }),
+    ];
+    const refused = await refusal(revokeKey(revoker(full.actor), admin.id, {}));
+    expect([refused.type, Object.keys(refused.details)]).toEqual(["insufficient_scope", ["access"]]);
+    expect(await isAccepted(admin.secret)).toBe(true);
+    for (const each of [peer, weaker, full]) expect((await revokeKey(revoker(full.actor), each.id, {})).status).toBe("revoked");
+  });
+
   test("a foreign, a missing and a malformed id get one answer, and nothing changes", async () => {
     const [{ org, actor }, other] = [await setting(), await newOrg()];
     const foreign = await newKey(other);
