@@ -98,11 +98,19 @@ export function isAppError(error: unknown): error is AppError {
 
 function isDatabaseAway(error: unknown, depth = 0): boolean {
   if (typeof error !== "object" || error === null || depth > 4) return false;
-  const e = error as { code?: unknown; message?: unknown; cause?: unknown; originalCode?: unknown };
+  const e = error as { code?: unknown; message?: unknown; cause?: unknown };
   if (typeof e.code === "string" && DOWN.has(e.code)) return true;
-  if (typeof e.originalCode === "string" && DOWN.has(e.originalCode)) return true;
+  if (DOWN.has(postgresCodeOf(error) ?? "")) return true;
   if (typeof e.message === "string" && DOWN_WORDS.test(e.message)) return true;
   return isDatabaseAway(e.cause, depth + 1);
+}
+
+/** PostgreSQL's own code behind an error of Prisma's: beside its cause, or, where Prisma has no code for it (P2010, P2039), in its words. */
+export function postgresCodeOf(error: unknown): string | null {
+  const e = (error ?? {}) as { message?: unknown; originalCode?: unknown; cause?: { originalCode?: unknown } };
+  const beside = e.originalCode ?? e.cause?.originalCode;
+  if (typeof beside === "string") return beside;
+  return (typeof e.message === "string" ? /Code: `(\w{5})`/.exec(e.message)?.[1] : undefined) ?? null;
 }
 
 export interface ErrorBody {

@@ -82,7 +82,7 @@ export interface Api {
   enable(input?: object): Promise<{ client_id: string; api_key: string; key_prefix: string }>;
 }
 
-/** Starts a server for this spec file and stops it at its end. */
+/** Starts a server and stops it at the end of the file or `describe`. Awaited there, never inside a test: that would leave it running. */
 export async function startApi(env: Record<string, string> = {}): Promise<Api> {
   const server = await startServer({ env: { ADMIN_TOKEN, ...env } });
   afterAll(() => server.stop());

@@ -4,7 +4,7 @@ import { ADMIN_TOKEN, bodyOf, mailsOf, randomId, roomInMinute, startApi } from "
 const api = await startApi();
 const { send } = api;
 // Another one for the right calls: wrong tries use up this address's minute.
-const right = startApi();
+const right = await startApi();
 let number = 0;
 const email = () => `client-${++number}@clients.example`;
 const enable = (json: object, token: string | null = ADMIN_TOKEN, headers: Record<string, string> = {}) =>
@@ -37,7 +37,7 @@ describe("with a token that is not right", () => {
 
   test("a key or a session is no operator", async () => {
     await roomInMinute(5);
-    const fresh = await right;
+    const fresh = right;
     const person = await fresh.signUp();
     await fresh.newGroup(person);
     const key = await fresh.newKey(person, { access: "admin" });
@@ -53,7 +53,7 @@ describe("with a token that is not right", () => {
 
 describe("with the right token", () => {
   async function enableRight(json: object) {
-    const { send } = await right;
+    const { send } = right;
     return send("POST", "/api/access/enable", {
       json: { email: email(), company: "Client", tier: "starter", ...json },
       headers: { "x-admin-token": ADMIN_TOKEN },
@@ -71,7 +71,7 @@ describe("with the right token", () => {
       rate_limit_rpm: 77,
     });
     expect(json.api_key.startsWith(json.key_prefix)).toBe(true);
-    const { send, server } = await right;
+    const { send, server } = right;
     const me = await send("GET", "/v1/me", { key: json.api_key });
     expect([me.status, me.json.organization.client_id, me.json.organization.plan, me.headers["x-ratelimit-limit"]]).toEqual([
       200,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Actor, authorize, type Can, DEPLOYMENT } from "@/lib/access/permissions";
 import { emptyChain, follow } from "@/lib/audit/chain";
 import { change, type Event, record } from "@/lib/audit/change";
-import { db, Prisma, writer } from "@/lib/db";
+import { db, Prisma, type Tx, writer } from "@/lib/db";
 import { toAppError } from "@/lib/errors";
 import { newId } from "@/lib/ids";
 import { anonymous, eventsOf, newMember, newOrg, type TestOrg, useDatabase } from "@/lib/testing/factories";
@@ -154,7 +154,11 @@ describe("many changes at once", () => {
     }
   });
 
-  test("of which PostgreSQL gave one up are run again", async () => {
+  test.each<[string, (tx: Tx, id: string) => Promise<unknown>]>([
+    ["by the client", (tx, id) => tx.group.update({ where: { id }, data: { description: "x" } })],
+    ["by SQL", (tx, id) => tx.$executeRaw`update "Group" set "description" = 'x' where "id" = ${id}`],
+    ["by a lock in SQL", (tx, id) => tx.$queryRaw`select 1 from "Group" where "id" = ${id} for update`],
+  ])("of which PostgreSQL gave one up are run again: %s", async (_, lock) => {
     const { org, actor } = await setting();
     const [a, b] = [newId("grp"), newId("grp")];
     await writer().group.createMany({
@@ -170,10 +174,10 @@ describe("many changes at once", () => {
     });
     const lockBoth = (first: string, second: string) =>
       change(actor, async (tx) => {
-        await tx.group.update({ where: { id: first }, data: { description: second } });
+        await lock(tx, first);
         if (++arrived === 2) open();
         await both;
-        await tx.group.update({ where: { id: second }, data: { description: first } });
+        await lock(tx, second);
         return { result: null, events: [event(first)] };
       });
     await Promise.all([lockBoth(a, b), lockBoth(b, a)]);

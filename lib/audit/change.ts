@@ -4,6 +4,7 @@ import { type Action, actions } from "@/lib/audit/actions";
 import { GENESIS, hashOf } from "@/lib/audit/chain";
 import { now } from "@/lib/clock";
 import { Prisma, type Tx, writer } from "@/lib/db";
+import { postgresCodeOf } from "@/lib/errors";
 import { newId } from "@/lib/ids";
 import { describe, log } from "@/lib/log";
 
@@ -104,6 +105,6 @@ function json(view: object | undefined): Prisma.InputJsonValue | typeof Prisma.D
 }
 
 function isRace(error: unknown): boolean {
-  const code = (error as { code?: unknown; cause?: { originalCode?: unknown } }) ?? {};
-  return code.code === "P2034" || code.cause?.originalCode === "40P01" || code.cause?.originalCode === "40001";
+  const prisma = (error as { code?: unknown } | null)?.code;
+  return prisma === "P2034" || ["40P01", "40001"].includes(postgresCodeOf(error) ?? "");
 }
