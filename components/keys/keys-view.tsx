@@ -11,6 +11,7 @@ import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
 import { FailedState } from "@/components/ui/failed-state";
 import { FilterAdd, FilterBar, FilterChip, SearchInput } from "@/components/ui/filter-bar";
+import { useHydrated } from "@/components/ui/media";
 import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { Page, PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
@@ -51,7 +52,9 @@ export function KeysView({ org, filter, initial, counts, groups, create, mayCrea
   const filters = useFilters();
   // Once a key is made the address no longer asks for one: a reload must not begin another.
   const [made, setMade] = useState(false);
-  const creating = (made || filters.value("new") === "1") && create !== null && groups.length > 0;
+  // Not before the page is alive: what is typed into a field that is not ours yet would be lost.
+  const hydrated = useHydrated();
+  const creating = hydrated && (made || filters.value("new") === "1") && create !== null && groups.length > 0;
   const asked = (isMade: boolean) => {
     setMade(isMade);
     filters.show({ new: null });
