@@ -19,6 +19,11 @@ export const test = base.extend<{ person: Person }, { server: TestServer }>({
   person: async ({ page }, use, info) => use(await signUp(page, `p${info.workerIndex}-${info.line}-${Date.now().toString(36)}`)),
 });
 
+// What failed in the browser is often explained by what the server said.
+test.afterEach(async ({ server }, info) => {
+  if (info.status !== info.expectedStatus) await info.attach("server", { body: server.logs(), contentType: "text/plain" });
+});
+
 export { expect };
 
 export interface Person {
