@@ -5,7 +5,7 @@ import { test as base, expect, type Page } from "@playwright/test";
 import { startServer, type TestServer } from "@/lib/testing/server";
 
 /** One server on an empty data directory for the whole run; a person in it who has just signed up. */
-export const test = base.extend<{ person: Person }, { server: TestServer }>({
+export const test = base.extend<{ person: Person; log: undefined }, { server: TestServer }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads a fixture's needs from this pattern
     async ({}, use) => {
@@ -16,12 +16,15 @@ export const test = base.extend<{ person: Person }, { server: TestServer }>({
     { scope: "worker" },
   ],
   baseURL: async ({ server }, use) => use(server.url),
+  // What failed in the browser is often explained by what the server said.
+  log: [
+    async ({ server }, use, info) => {
+      await use(undefined);
+      if (info.status !== info.expectedStatus) await info.attach("server", { body: server.logs(), contentType: "text/plain" });
+    },
+    { auto: true },
+  ],
   person: async ({ page }, use, info) => use(await signUp(page, `p${info.workerIndex}-${info.line}-${Date.now().toString(36)}`)),
-});
-
-// What failed in the browser is often explained by what the server said.
-test.afterEach(async ({ server }, info) => {
-  if (info.status !== info.expectedStatus) await info.attach("server", { body: server.logs(), contentType: "text/plain" });
 });
 
 export { expect };
