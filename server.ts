@@ -1,18 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import { resolve } from "node:path";
 import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
 import next from "next";
-import { type Front, receive } from "@/lib/auth/front";
+import { type Front, handOn, receive } from "@/lib/auth/front";
 import { loadCountries } from "@/lib/country";
 import { db } from "@/lib/db";
 import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { AppError, toErrorBody } from "@/lib/errors";
 import { API_PATHS, handle } from "@/lib/http/app";
+import { fromNode, toNode } from "@/lib/http/call";
 import { newId } from "@/lib/ids";
+import { lease, openLease } from "@/lib/leases";
+import { startQuotas } from "@/lib/limits/quota";
 import { describe, log } from "@/lib/log";
-import { startDraining, stopRecording } from "@/lib/usage/record";
+import { startDraining, stopRecording, usageBacklog } from "@/lib/usage/record";
 
 /**
  * The front that always runs: starts the database, migrates, serves the public API straight on Node's HTTP and the console through
@@ -53,8 +55,7 @@ async function main(): Promise<void> {
   try {
     stops.push(await openDeployment(env, (line) => process.stdout.write(`  ${line}\n`)));
     await loadCountries(ROOT);
-    startDraining();
-    stops.push(() => stopRecording());
+    stops.push(await startNode());
     process.env.NEXTAUTH_URL = env.publicUrl;
     process.env.NEXT_TELEMETRY_DISABLED = "1";
     // Next listens for upgrades on a server of its own that nobody reaches. Without a listener Node answers an offer to upgrade
@@ -68,6 +69,18 @@ async function main(): Promise<void> {
     complain(error);
     await stop(1);
   }
+}
+
+/** Everything that runs beside the requests. Gives back what ends it, in the order in which it may end. */
+async function startNode(): Promise<() => Promise<void>> {
+  const spool = startDraining();
+  const giveUpLease = await openLease(spool);
+  const giveBackQuota = startQuotas(() => usageBacklog().waiting === 0);
+  return async () => {
+    await giveBackQuota();
+    await stopRecording();
+    await giveUpLease();
+  };
 }
 
 function listen(server: Server, env: Env): Promise<void> {
@@ -86,28 +99,36 @@ function listen(server: Server, env: Env): Promise<void> {
 }
 
 function handler(env: Env, pages: Handler): Handler {
-  const fronts = new WeakMap<IncomingMessage, Front>();
-  const api = getRequestListener(
-    (request, bindings) => handle(request, fronts.get((bindings as { incoming: IncomingMessage }).incoming) as Front),
-    { overrideGlobalObjects: false, hostname: "localhost" }, // for HTTP/1.0, which may come without a Host: load balancers ask after health so
-  );
   return (request, response) => {
     const url = request.url ?? "";
     if (!url.startsWith("/")) return unreadable(request.socket, 400);
     if (request.method === "TRACE" || request.method === "CONNECT") return unreadable(request.socket, 405);
     const front = receive(request, env.trustedProxies);
-    const path = url.split("?", 1)[0] as string;
-    if (API_PATHS.test(path) && !apiThroughNext) {
-      fronts.set(request, front);
-      void api(request, response);
+    if (API_PATHS.test(url) && !apiThroughNext) {
+      const answer = handle(fromNode(request), front);
+      if (answer instanceof Promise) answer.then((made) => toNode(made, response)).catch(() => response.destroy());
+      else toNode(answer, response);
       return;
     }
+    handOn(request, front);
+    const path = url.split("?", 1)[0] as string;
     if (!API_PATHS.test(path)) {
       dressPage(request, response, front, env);
       if (!isDecodable(path)) request.url = "/404"; // Next itself would answer 500
+      if (!path.startsWith("/_next/") && lease()?.away()) return away(response, front);
     }
     pages(request, response);
   };
+}
+
+/** A page that needs the database while there is none. It asks again by itself. */
+function away(response: ServerResponse, front: Front): void {
+  const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="refresh" content="3"><title>Latchkey is waiting for its database</title>
+<style>:root{color-scheme:light dark}body{font:15px/1.6 system-ui,sans-serif;max-width:34rem;margin:20vh auto;padding:0 24px}small{opacity:.7}</style></head>
+<body><h1>One moment</h1><p>Latchkey cannot reach its database right now. This page tries again by itself; nothing you have saved is lost.</p>
+<small>${front.id}</small></body></html>`;
+  response.writeHead(503, { "Content-Type": "text/html; charset=utf-8", "Retry-After": "3", "Cache-Control": "no-store" }).end(page);
 }
 
 const PARSER_FAULTS: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

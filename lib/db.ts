@@ -20,12 +20,12 @@ type Delegates = {
 export type Db = { readonly [K in keyof Delegates]: Reads<Delegates[K]> } & { $queryRaw: PrismaClient["$queryRaw"] };
 export type Tx = Prisma.TransactionClient;
 
-// Connect 1.5 s, query 5 s: a database that hangs ends the request with 503 instead of holding it.
+// A database that hangs ends the request with 503 instead of holding it. Waiting for a free connection counts as connecting.
 const LIMITS = {
-  connectionTimeoutMillis: 1_500,
-  query_timeout: 5_000,
-  statement_timeout: 5_000,
-  lock_timeout: 3_000,
+  connectionTimeoutMillis: 1_000,
+  query_timeout: 2_500,
+  statement_timeout: 2_500,
+  lock_timeout: 2_000,
   idle_in_transaction_session_timeout: 10_000,
   idleTimeoutMillis: 30_000,
 };
@@ -39,7 +39,7 @@ function client(max: number, readOnly: boolean): PrismaClient {
     adapter,
     errorFormat: "minimal",
     omit: { user: { passwordHash: true }, keySecret: { hash: true } },
-    transactionOptions: { maxWait: 2_000, timeout: 8_000 },
+    transactionOptions: { maxWait: 1_000, timeout: 8_000 },
   });
 }
 
@@ -71,11 +71,20 @@ export function verifyPool(): pg.Pool {
       connectionString: databaseUrl(),
       max: 8,
       ...LIMITS,
-      query_timeout: 2_000,
-      statement_timeout: 2_000,
+      query_timeout: 1_500,
+      statement_timeout: 1_500,
       options: "-c default_transaction_read_only=on",
     });
     pool.on("error", poolFault); // without a listener a restart of PostgreSQL ends the process
+    return pool;
+  });
+}
+
+/** Connections for the few writes beside verification: quota, nodes. Apart from the console's, so that those cannot starve it. */
+export function meterPool(): pg.Pool {
+  return once("db.meter", () => {
+    const pool = new pg.Pool({ connectionString: databaseUrl(), max: 4, ...LIMITS, query_timeout: 1_500, statement_timeout: 1_500 });
+    pool.on("error", poolFault);
     return pool;
   });
 }
@@ -87,5 +96,5 @@ export async function ping(): Promise<boolean> {
 }
 
 export async function disconnect(): Promise<void> {
-  await Promise.allSettled([reader().$disconnect(), writer().$disconnect(), verifyPool().end()]);
+  await Promise.allSettled([reader().$disconnect(), writer().$disconnect(), verifyPool().end(), meterPool().end()]);
 }

@@ -37,6 +37,8 @@ interface Spec<P extends Permission, Q extends z.ZodType, B extends z.ZodType, R
   status?: 200 | 201 | 202;
   /** Calls per minute and address, for what anybody may call. */
   perAddress?: number;
+  /** Calls per minute and key, besides the key's own limit. */
+  perKey?: number;
   /** Counts against neither limit nor quota. */
   free?: true;
   /** Errors of its own, beyond those every endpoint can answer. */
@@ -57,6 +59,7 @@ export interface Endpoint {
   returns: z.ZodType;
   status: 200 | 201 | 202;
   perAddress: number | null;
+  perKey: number | null;
   free: boolean;
   errors: ErrorType[];
   run(actor: Can<Permission>, input: { params: Record<string, string>; query: unknown; body: unknown; caller: Caller }): Promise<unknown>;
@@ -89,6 +92,7 @@ export function endpoint<
     returns: spec.returns,
     status: spec.status ?? 200,
     perAddress: spec.perAddress ?? null,
+    perKey: spec.perKey ?? null,
     free: spec.free ?? false,
     errors: spec.errors ?? [],
     run: run as unknown as Endpoint["run"],

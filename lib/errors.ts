@@ -81,14 +81,17 @@ const DOWN_WORDS =
 /** Whatever was thrown, as an AppError: ours as it is, a database that is away as `unavailable`, all else as `internal_error`. */
 export function toAppError(error: unknown): AppError {
   if (isAppError(error)) return error;
-  if (isDatabaseAway(error)) {
-    return new AppError("unavailable", "The service cannot reach its database. Nothing was changed; try again.", {
-      cause: error,
-      retryAfterSeconds: 2,
-    });
-  }
+  if (isDatabaseAway(error)) return databaseAway(error);
   return new AppError("internal_error", "Something went wrong on our side. The request id finds it in the operator's log.", {
     cause: error,
+  });
+}
+
+/** While the database is away. What was asked may have been done: an answer that was lost says neither. */
+export function databaseAway(cause?: unknown): AppError {
+  return new AppError("unavailable", "The service cannot reach its database. Try again; after a change, look first whether it was made.", {
+    cause,
+    retryAfterSeconds: 2,
   });
 }
 

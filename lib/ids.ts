@@ -7,6 +7,7 @@ const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 let lastMs = 0;
+let lastTime = "";
 let lastRandom = Buffer.alloc(10);
 
 /**
@@ -16,6 +17,7 @@ let lastRandom = Buffer.alloc(10);
 export function newId(type: IdType, now: number = Date.now()): string {
   if (now > lastMs) {
     lastMs = now;
+    lastTime = timePart(now);
     lastRandom = randomBytes(10);
     lastRandom[0] = (lastRandom[0] as number) & 0x7f; // room to count up within the millisecond
   } else {
@@ -24,25 +26,27 @@ export function newId(type: IdType, now: number = Date.now()): string {
       if (lastRandom[i] !== 0) break;
     }
   }
-  let text = "";
-  let time = lastMs;
-  for (let i = 0; i < 10; i++) {
-    text = ALPHABET[time % 32] + text;
-    time = Math.floor(time / 32);
-  }
-  let bits = 0;
-  let held = 0;
-  for (const byte of lastRandom) {
-    bits = (bits << 8) | byte;
-    held += 8;
-    while (held >= 5) {
-      held -= 5;
-      text += ALPHABET[(bits >> held) & 31];
-    }
-    bits &= (1 << held) - 1;
-  }
-  return `${type}_${text}`;
+  return `${type}_${lastTime}${fiveBytes(0)}${fiveBytes(5)}`;
 }
+
+function timePart(ms: number): string {
+  let text = "";
+  for (let i = 0, time = ms; i < 10; i++, time = Math.floor(time / 32)) text = ALPHABET[time % 32] + text;
+  return text;
+}
+
+/** 40 bits of the random part as eight characters. */
+function fiveBytes(at: number): string {
+  const high = lastRandom.readUIntBE(at, 2) * 16 + (lastRandom[at + 2] as number) / 16; // 20 bits and a fraction
+  const low = lastRandom.readUIntBE(at + 2, 3) & 0xfffff;
+  return twentyBits(Math.floor(high)) + twentyBits(low);
+}
+
+function twentyBits(value: number): string {
+  return PAIRS[value >> 10] + (PAIRS[value & 1023] as string);
+}
+
+const PAIRS = Array.from({ length: 1024 }, (_, i) => `${ALPHABET[i >> 5]}${ALPHABET[i & 31]}`);
 
 /** Whether `text` has the form of an id of this type; a malformed id is answered like a missing one. */
 export function isId(type: IdType, text: string): boolean {

@@ -41,6 +41,7 @@ const OLDEST_SERVER = 15;
 const NARROW_GRANTS: Record<string, string> = {
   AuditEvent: "select, insert",
   AuditHead: "select, insert, update",
+  CreditEntry: "select, insert",
   _prisma_migrations: "select",
 };
 

@@ -88,6 +88,9 @@ const routes: Record<string, Route> = {
   "GET /v1/api-keys/{id}": { id: () => target.id, expected: "401   200 200 200 200 404   404 404 200 200   404 404   401" },
   "GET /v1/api-keys/{id}/activity": { id: () => target.id, expected: "401   200 200 200 200 404   404 404 200 200   404 404   401" },
   "DELETE /v1/api-keys/{id}": { id: victim, json: () => ({}), expected: "401   403 404 200 200 404   404 404 200 200   404 404   401" },
+  // By any key about itself; the verification of others takes an admin key (its own organization's) or the operator.
+  "GET /v1/auth": { expected: "401   401 401 401 401 401   200 200 200 200   200 200   401" },
+  "POST /v1/keys/verify": { json: () => ({ key: "x" }), expected: "401   401 401 401 401 401   403 403 403 200   403 200   401" },
   "GET /v1/usage": { expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "GET /v1/logs": { expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "GET /v1/audit-logs": { expected: "401   200 200 200 200 404   403 403 200 200   200 200   401" },

@@ -42,6 +42,8 @@ describe("while the database is away", async () => {
     const pids = processesOf(server.dataDir);
     signal(pids, "SIGSTOP");
     try {
+      // What is known by heart is answered until the lease has run out, two seconds at most.
+      await new Promise((done) => setTimeout(done, 2_000));
       const calls = [
         () => send("GET", "/v1/status", { key: key.secret }),
         () => send("GET", "/v1/me", { as: person }),
@@ -51,7 +53,7 @@ describe("while the database is away", async () => {
       for (const call of calls) {
         const begun = Date.now();
         await expectUnavailable(await call());
-        expect(Date.now() - begun).toBeLessThan(9_000);
+        expect(Date.now() - begun).toBeLessThan(3_000);
       }
       expect((await send("GET", "/api/health/live")).status).toBe(200);
       const health = await send("GET", "/api/health");
@@ -79,7 +81,7 @@ describe("while the database is away", async () => {
       let wasAway = false;
       await eventually(async () => {
         const [byKey, bySession] = await Promise.all([
-          send("GET", "/v1/limits", { key: key.secret }),
+          send("GET", "/v1/limits", { key: key.secret }), // reads the key's row, so that the lease alone does not answer it
           send("GET", "/v1/me", { as: person }),
         ]);
         answers.push(byKey);

@@ -30,6 +30,8 @@ const CONTRACT = [
   "GET /v1/usage",
   "GET /v1/logs",
   "GET /v1/audit-logs",
+  "GET /v1/auth",
+  "POST /v1/keys/verify",
   "POST /api/access/enable",
 ];
 
@@ -136,7 +138,7 @@ describe("health", () => {
   test("says that it lives and that it can serve", async () => {
     const [live, health] = [await send("GET", "/api/health/live"), await send("GET", "/api/health")];
     expect([live.status, live.json]).toEqual([200, { status: "ok" }]);
-    expect([health.status, health.json]).toEqual([200, { status: "ok", database: true, usage_waiting: expect.any(Number), usage_lost: 0 }]);
+    expect([health.status, health.json]).toEqual([200, expect.objectContaining({ status: "ok", database: true, usage_lost: 0 })]);
     expect((await send("HEAD", "/api/health")).status).toBe(200);
   });
 });

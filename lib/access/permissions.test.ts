@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { type Access, type Actor, accesses, accessIncludes, authorize, permissions, reachOf, roles } from "@/lib/access/permissions";
+import {
+  type Access,
+  type Actor,
+  accesses,
+  accessIncludes,
+  authorize,
+  callersOf,
+  isOrgPermission,
+  permissions,
+  reachOf,
+  roles,
+} from "@/lib/access/permissions";
 import { origin, refusal } from "@/lib/testing/factories";
 
 const actor = (changed: Partial<Actor>): Actor => ({
@@ -39,6 +50,7 @@ test("permission × role", () => {
     account.manage   own          own          own          own          own
     orgs.create      own          own          own          own          own
     orgs.enable      -            -            -            -            -
+    metrics.read     -            -            -            -            -
     self.read        organization organization organization organization -
     limits.read      -            -            -            -            -
     org.read         organization organization organization organization -
@@ -47,6 +59,7 @@ test("permission × role", () => {
     keys.read        organization organization organization organization -
     keys.create      -            organization organization organization -
     keys.revoke      -            own          organization organization -
+    keys.verify      -            -            -            -            -
     groups.read      organization organization organization organization -
     groups.write     -            -            organization organization -
     usage.read       organization organization organization organization -
@@ -72,6 +85,7 @@ test("permission × access of a key, and who is neither", () => {
     account.manage   -            -            -            -            -            -            -
     orgs.create      -            -            -            -            -            -            -
     orgs.enable      -            -            -            -            organization -            -
+    metrics.read     -            -            -            -            organization -            -
     self.read        own          own          own          own          -            -            -
     limits.read      own          own          own          own          -            -            -
     org.read         -            -            -            organization -            -            -
@@ -80,6 +94,7 @@ test("permission × access of a key, and who is neither", () => {
     keys.read        own          own          group        organization -            -            -
     keys.create      -            -            group        organization -            -            -
     keys.revoke      own          own          group        organization -            -            -
+    keys.verify      own          own          own          organization organization -            -
     groups.read      group        -            group        organization -            -            -
     groups.write     -            -            -            organization -            -            -
     usage.read       group        -            group        organization -            -            -
@@ -163,7 +178,21 @@ describe("asking", () => {
     ],
     ["a key where only people may", actor({ type: "key", role: "admin" }), "members.write", "insufficient_scope", /signed-in person/],
     ["the operator in an organization", actor({ type: "operator" }), "keys.read", "forbidden", /does not allow/],
+    ["an owner who asks about a key that was presented somewhere", actor({ role: "owner" }), "keys.verify", "forbidden", /takes a key/],
+    ["an owner who asks how the deployment does", actor({ role: "owner" }), "metrics.read", "forbidden", /./],
+    ["an admin key that asks how the deployment does", actor({ type: "key", role: "admin" }), "metrics.read", "insufficient_scope", /./],
   ] as const)("%s is refused", async (_, who, permission, type, words) => {
     expect(await refusal(() => authorize(who, permission))).toMatchObject({ type, message: expect.stringMatching(words) });
+  });
+});
+
+describe("who may ask at all is read from the same table", () => {
+  test.each([
+    ["keys.verify", { session: false, key: true, operator: true, anonymous: false }, false],
+    ["metrics.read", { session: false, key: false, operator: true, anonymous: false }, false],
+    ["keys.read", { session: true, key: true, operator: false, anonymous: false }, true],
+    ["sessions.create", { session: true, key: false, operator: false, anonymous: true }, false],
+  ] as const)("%s: %j, of one organization: %s", (permission, callers, ofOne) => {
+    expect([callersOf(permission), isOrgPermission(permission)]).toEqual([callers, ofOne]);
   });
 });

@@ -52,6 +52,7 @@ const table = {
   "account.manage": { signedIn: "own" },
   "orgs.create": { signedIn: "own" },
   "orgs.enable": { operator: "organization" },
+  "metrics.read": { operator: "organization" },
   "self.read": { people: everyRole, keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "limits.read": { keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "org.read": { people: everyRole, keys: { admin: "organization" } },
@@ -60,6 +61,8 @@ const table = {
   "keys.read": { people: everyRole, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
   "keys.create": { people: { developer: "organization", ...admins }, keys: { full: "group", admin: "organization" } },
   "keys.revoke": { people: { developer: "own", ...admins }, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
+  // Of any organization's keys: the operator, and keys with the scope "verify", which no plan has.
+  "keys.verify": { keys: { read: "own", write: "own", full: "own", admin: "organization" }, operator: "organization" },
   "groups.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
   "groups.write": { people: admins, keys: { admin: "organization" } },
   "usage.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },

@@ -6,11 +6,13 @@ import { now } from "@/lib/clock";
 import { Prisma, type Tx, writer } from "@/lib/db";
 import { postgresCodeOf } from "@/lib/errors";
 import { newId } from "@/lib/ids";
+import { forgetEverywhere, toThings } from "@/lib/leases";
 import { describe, log } from "@/lib/log";
 
 /**
  * The one road to a write. A change and its events are one transaction: both are there or neither is.
- * The chain's head is locked last, so that a change holds it only for the moment of writing the event.
+ * The chain's head is locked last, so that a change holds it only for the moment of writing the event. What nodes may have cached is
+ * announced in the same transaction, and the change is answered only when every node has forgotten it (lib/leases.ts).
  */
 
 /** What a change says about itself. `before` and `after` are views, which have no secret and no hash. */
@@ -35,11 +37,14 @@ export interface Change<T> {
 export async function change<T>(actor: Can<Permission>, write: (tx: Tx) => Promise<Change<T>>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await writer().$transaction(async (tx) => {
+      const { result, things, number } = await writer().$transaction(async (tx) => {
         const { result, events } = await write(tx);
         await append(tx, actor, events);
-        return result;
+        const things = toThings(events.flatMap(({ action, target }) => (actions[action].cached && target.id !== null ? [target.id] : [])));
+        return { result, things, number: things.length === 0 ? null : await announce(tx, things) };
       });
+      if (number !== null) await forgetEverywhere(number, things);
+      return result;
     } catch (error) {
       if (attempt >= 3 || !isRace(error)) throw error;
       await new Promise((done) => setTimeout(done, 10 * attempt + Math.random() * 20));
@@ -54,6 +59,12 @@ export async function record(actor: Actor, ...events: [Event, ...Event[]]): Prom
   } catch (error) {
     log("error", "an audit event without a change could not be written", { action: events[0].action, ...describe(error) });
   }
+}
+
+/** The last statement of a transaction: it holds a lock that every announced change needs. */
+async function announce(tx: Tx, things: string[]): Promise<number> {
+  const [row] = await tx.$queryRaw<{ number: bigint }[]>`select announce(${things}::text[]) as "number"`;
+  return Number(row?.number);
 }
 
 async function append(tx: Tx, actor: Actor, events: Event[]): Promise<void> {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import net from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { clientAddress, type Front, frontOf, receive } from "@/lib/auth/front";
+import { clientAddress, type Front, frontOf, handOn, receive } from "@/lib/auth/front";
 
 describe("without a trusted proxy the address is the socket's, whatever is forwarded", () => {
   const long = Array.from({ length: 100 }, (_, i) => `198.51.100.${i}`).join(", ");
@@ -61,11 +61,17 @@ describe("the forwarded addresses are counted from the right, past trusted proxi
 });
 
 describe("at the front", () => {
+  let proxies: string[] = [];
   const server = createServer((request, response) => {
-    const front = receive(request, []);
+    const front = receive(request, proxies);
+    const received = { ...front };
+    const headersReceived = { ...request.headers };
+    handOn(request, front);
     response.end(
       JSON.stringify({
         front,
+        received,
+        headersReceived,
         headers: request.headers,
         raw: request.rawHeaders,
         handed: frontOf({ get: (name) => (request.headers[name] as string) ?? null }),
@@ -81,9 +87,22 @@ describe("at the front", () => {
   });
   afterAll(() => server.close());
 
-  async function send(...lines: string[]): Promise<{ front: Front; handed: Front; headers: IncomingHttpHeaders; raw: string[] }> {
+  interface Seen {
+    front: Front;
+    received: Front;
+    handed: Front;
+    headers: IncomingHttpHeaders;
+    headersReceived: IncomingHttpHeaders;
+    raw: string[];
+  }
+
+  async function send(...lines: string[]): Promise<Seen> {
+    return sendTo("/", ...lines);
+  }
+
+  async function sendTo(path: string, ...lines: string[]): Promise<Seen> {
     const socket = net.connect(port, "127.0.0.1");
-    socket.write(`${["GET / HTTP/1.1", "Host: x", "Connection: close", ...lines].join("\r\n")}\r\n\r\n`);
+    socket.write(`${[`GET ${path} HTTP/1.1`, "Host: x", "Connection: close", ...lines].join("\r\n")}\r\n\r\n`);
     const chunks: Buffer[] = [];
     for await (const chunk of socket) chunks.push(chunk as Buffer);
     return JSON.parse(
@@ -120,7 +139,7 @@ describe("at the front", () => {
 
   test("two headers of one name are dropped both", async () => {
     const seen = await send("X-Forwarded-For: 198.51.100.1", "X-FORWARDED-FOR: 198.51.100.2", "X-Real-Ip: 198.51.100.3");
-    expect(JSON.stringify(seen)).not.toContain("198.51.100");
+    expect(JSON.stringify([seen.handed, seen.headers, seen.raw])).not.toContain("198.51.100");
   });
 
   test("what it knows is handed on as it is", async () => {
@@ -128,6 +147,59 @@ describe("at the front", () => {
     expect(seen.handed).toEqual(seen.front);
     expect(seen.front.id).toMatch(/^req_[0-7][0-9a-hjkmnp-tv-z]{25}$/);
     expect(Buffer.from(seen.front.nonce, "base64")).toHaveLength(16);
+  });
+
+  test("taking a request in changes nothing of it and makes no nonce: only what is handed on to a page has one", async () => {
+    const seen = await send("X-Forwarded-For: 198.51.100.1", "X-Latchkey-Guess: 1");
+    expect(seen.headersReceived).toMatchObject({ "x-forwarded-for": "198.51.100.1", "x-latchkey-guess": "1" });
+    expect(seen.received.nonce).toBe("");
+    expect({ ...seen.front, nonce: "" }).toEqual(seen.received);
+  });
+
+  test("the path is kept with its query, up to 1,000 characters", async () => {
+    expect((await sendTo("/orgs/acme?tab=keys")).handed.path).toBe("/orgs/acme?tab=keys");
+    expect((await sendTo(`/${"x".repeat(2_000)}`)).handed.path).toHaveLength(1_000);
+  });
+
+  test.each([
+    ["nothing", null, true],
+    ["X-Forwarded-For", "198.51.100.1", false],
+    ["x-forwarded-for", "", false],
+    ["Forwarded", "for=198.51.100.1", false],
+    ["X-Real-IP", "198.51.100.1", false],
+    ["Via", "1.1 proxy", false],
+    ["X-Forwarded-Host", "console.example", false],
+    ["X-Forwarded-Proto", "https", false],
+    ["Authorization", "Bearer x", true],
+  ])("a request with %s: %s was passed on by nobody: %s", async (name, value, direct) => {
+    expect((await (value === null ? send() : send(`${name}: ${value}`))).handed.direct).toBe(direct);
+  });
+
+  test("the address is the proxy's word where the proxy is trusted, and the header itself goes no further", async () => {
+    proxies = ["127.0.0.0/8"];
+    try {
+      const seen = await send("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 198.51.100.1");
+      expect([seen.front.ip, seen.handed.ip]).toEqual(["198.51.100.1", "198.51.100.1"]);
+      expect(seen.headers).not.toHaveProperty("x-forwarded-for");
+      expect((await send("X-Forwarded-For: somebody")).front.ip).toBeNull();
+      expect((await send()).front.ip).toBe("127.0.0.1");
+    } finally {
+      proxies = [];
+    }
+  });
+
+  test("two requests on one connection have the connection's address and each an id of its own", async () => {
+    const socket = net.connect(port, "127.0.0.1");
+    const one = "GET /1 HTTP/1.1\r\nHost: x\r\n";
+    socket.write(`${one}\r\n${one}Connection: close\r\n\r\n`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    const ids = [
+      ...Buffer.concat(chunks)
+        .toString()
+        .matchAll(/"received":\{"id":"(req_\w+)","path":"\/1","ip":"127\.0\.0\.1"/g),
+    ];
+    expect(new Set(ids.map(([, id]) => id)).size).toBe(2);
   });
 
   test("other headers pass, and each request has an id and a nonce of its own", async () => {

@@ -14,7 +14,10 @@ import { once } from "@/lib/runtime";
 export interface Front extends Origin {
   /** Of the request, with its query: where a page came from, for the way back after signing in. */
   path: string;
+  /** Of a page; empty elsewhere. */
   nonce: string;
+  /** Nothing says that it was passed on by a proxy: who is at the socket is the client. */
+  direct: boolean;
 }
 
 const headerName = () => once("front.header", () => `x-latchkey-${randomBytes(12).toString("hex")}`);
@@ -30,15 +33,38 @@ export function frontOf(headers: { get(name: string): string | null }): Front {
 }
 
 function newFront(ip: string | null, userAgent: string | null, path: string): Front {
-  return { id: newId("req"), path, ip, country: countryOf(ip), userAgent, nonce: randomBytes(16).toString("base64") };
+  return { id: newId("req"), path, ip, country: countryOf(ip), userAgent, nonce: "", direct: false };
 }
 
-/** Takes a request in at the front: cleans its headers of what only we may say, adds what we know. */
+const PASSED_ON = ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-host", "x-forwarded-proto"];
+
+/** Takes a request in at the front: what it is called and where it comes from. */
 export function receive(message: IncomingMessage, trustedProxies: readonly string[]): Front {
-  const forwarded = message.headers["x-forwarded-for"];
-  const ip = clientAddress(message.socket.remoteAddress ?? null, typeof forwarded === "string" ? forwarded : null, trustedProxies);
-  const agent = message.headers["user-agent"];
+  const { headers } = message;
+  const forwarded = headers["x-forwarded-for"];
+  const socket = socketAddress(message.socket);
+  const ip = trustedProxies.length === 0 ? socket : clientAddress(socket, typeof forwarded === "string" ? forwarded : null, trustedProxies);
+  const agent = headers["user-agent"];
   const front = newFront(ip, agent === undefined ? null : agent.slice(0, 300), (message.url ?? "/").slice(0, 1000));
+  front.direct = PASSED_ON.every((name) => headers[name] === undefined);
+  return front;
+}
+
+const addresses = new WeakMap<object, string | null>();
+
+/** A connection keeps its address, so it is read once. */
+function socketAddress(socket: IncomingMessage["socket"]): string | null {
+  let address = addresses.get(socket);
+  if (address === undefined) {
+    address = canonicalAddress(socket.remoteAddress ?? "");
+    addresses.set(socket, address);
+  }
+  return address;
+}
+
+/** Makes a request ready for Next: cleans its headers of what only we may say, adds what we know, and a nonce for the page. */
+export function handOn(message: IncomingMessage, front: Front): void {
+  front.nonce = randomBytes(16).toString("base64");
   const kept: string[] = [];
   for (let i = 0; i < message.rawHeaders.length; i += 2) {
     const name = (message.rawHeaders[i] as string).toLowerCase();
@@ -49,7 +75,6 @@ export function receive(message: IncomingMessage, trustedProxies: readonly strin
   kept.push(headerName(), handed);
   message.rawHeaders = kept;
   message.headers[headerName()] = handed;
-  return front;
 }
 
 /**

@@ -1,34 +1,52 @@
 import "server-only";
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import { cors } from "hono/cors";
+import { RegExpRouter } from "hono/router/reg-exp-router";
+import { SmartRouter } from "hono/router/smart-router";
+import { TrieRouter } from "hono/router/trie-router";
 import { auditEndpoints } from "@/lib/audit/endpoints";
 import { authEndpoints } from "@/lib/auth/endpoints";
 import type { Front } from "@/lib/auth/front";
 import { sessionCookie } from "@/lib/auth/session";
 import { now } from "@/lib/clock";
-import { ping } from "@/lib/db";
 import { type Endpoint, endpoint, Nothing } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/errors";
 import { gatewayEndpoints } from "@/lib/gateway/endpoints";
+import { demandsOf, FORWARD_AUTH, identityOf } from "@/lib/gateway/forward-auth";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
-import { addressLimit, hasCredential, recognise, type Trace } from "@/lib/http/caller";
+import type { Answer, Call } from "@/lib/http/call";
+import {
+  addressLimit,
+  credentialOf,
+  hasCredential,
+  newTrace,
+  note,
+  recognise,
+  refuse,
+  refuseUrl,
+  type Trace,
+  take,
+  unauthorized,
+} from "@/lib/http/caller";
+import { health, metrics } from "@/lib/http/health";
 import { limitHeaders } from "@/lib/http/limits";
-import { describeEndpoint, describeSecurity } from "@/lib/http/openapi";
+import { describeEndpoint, describeForwardAuth, describeSecurity } from "@/lib/http/openapi";
 import { keyEndpoints } from "@/lib/keys/endpoints";
+import { type Need, type Verdict, verify } from "@/lib/keys/verify";
+import { whileReachable } from "@/lib/leases";
 import { limitStore } from "@/lib/limits/store";
 import type { LimitState } from "@/lib/limits/window";
 import { describe, log } from "@/lib/log";
+import { countRequest } from "@/lib/metrics";
 import { orgEndpoints } from "@/lib/orgs/endpoints";
 import { once } from "@/lib/runtime";
 import { usageEndpoints } from "@/lib/usage/endpoints";
-import { recordUsage, usageBacklog } from "@/lib/usage/record";
+import { recordUsage } from "@/lib/usage/record";
 
 /**
- * The public API: one Hono application put together from every noun's endpoints, mounted by the front server on Node's HTTP and by
- * Next's route handlers. Each call: who is it, may they, parse, call, respond, record.
+ * The public API, put together from every noun's endpoints: who is it, may they, parse, call, respond, record. Hono's router finds the
+ * endpoint and its OpenAPI describes it; requests and answers are plain values (call.ts), which Node's server and Next's handlers translate.
  */
 
 export const endpoints: Endpoint[] = [
@@ -42,157 +60,273 @@ export const endpoints: Endpoint[] = [
 ];
 
 /** The paths that belong to this application and not to Next. */
-export const API_PATHS = /^\/(v1|api\/access|api\/health)(\/|$)|^\/openapi\.json$/;
+export const API_PATHS = /^\/(v1|api\/access|api\/health|api\/metrics)([/?]|$)|^\/openapi\.json(\?|$)/;
 
 /** A key's call to a path that is not there counts like any other, under one name however many paths are tried. */
 const NOWHERE = "(unknown path)";
 const nowhere = endpoint(`GET /${NOWHERE}`, { tag: "", summary: "", permission: "self.read", returns: Nothing }, async () => ({}));
+const scrape = endpoint("GET /api/metrics", { tag: "", summary: "", permission: "metrics.read", returns: Nothing }, async () => ({}));
 
-interface Bindings {
-  Bindings: { front: Front };
-  Variables: { trace: Trace };
+/** An answer before the headers that every answer has. */
+interface Draft {
+  status: number;
+  body: string;
+  /** Names and values in turn, the content type among them where there is a body. */
+  headers: readonly string[];
 }
 
-const EXPOSED = [
-  "X-Request-Id",
-  "X-RateLimit-Limit",
-  "X-RateLimit-Remaining",
-  "X-RateLimit-Reset",
-  "RateLimit",
-  "RateLimit-Policy",
-  "Retry-After",
-  "WWW-Authenticate",
-];
+type Work = (trace: Trace, nowMs: number) => Draft | Promise<Draft>;
 
-/** Answers a request of the public API; `front` says where it came from. */
-export function handle(request: Request, front: Front): Response | Promise<Response> {
-  return once("http.app", createApp).fetch(request, { front });
+const JSON_TYPE = ["Content-Type", "application/json"] as const;
+
+function json(status: number, body: object, headers: readonly string[] = []): Draft {
+  return { status, body: JSON.stringify(body), headers: headers.length === 0 ? JSON_TYPE : [...JSON_TYPE, ...headers] };
 }
 
-function createApp(): OpenAPIHono<Bindings> {
-  const app = new OpenAPIHono<Bindings>();
-  app.use(async (c, next) => {
-    c.set("trace", { shown: null, limits: [], key: null, refusal: null });
-    await next();
-    await dress(c);
-  });
-  app.use(
-    cors({
-      origin: "*",
-      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
-      allowHeaders: ["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key"],
-      exposeHeaders: EXPOSED,
-      maxAge: 600,
-    }),
+/** Answers a request of the public API; `front` says where it came from. Never rejects. */
+export function handle(call: Call, front: Front): Answer | Promise<Answer> {
+  if (FORWARD_AUTH.test(call.path)) return answer(call, front, "/v1/auth", (trace, nowMs) => forwardAuth(call, front, trace, nowMs));
+  if (call.method === "OPTIONS") return answer(call, front, "(preflight)", () => PREFLIGHT);
+  const plain = PLAIN[call.path];
+  if (plain !== undefined && isRead(call)) return answer(call, front, call.path, (trace, nowMs) => plain(call, front, trace, nowMs));
+  const found = routes().match(isRead(call) ? "GET" : call.method, readable(call.path));
+  const first = found[0][0];
+  if (first === undefined) return answer(call, front, "", (trace, nowMs) => missing(call, front, trace, nowMs));
+  const [e, slots] = first;
+  const stash = found[1];
+  const params = Object.fromEntries(
+    Object.entries(slots).map(([name, at]) => [name, decoded(typeof at === "string" ? at : (stash?.[at] ?? ""))]),
   );
-  for (const e of endpoints) {
-    app.on(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), (c) => serve(c, e));
-    describeEndpoint(app as unknown as OpenAPIHono, e);
-  }
-  describeSecurity(app as unknown as OpenAPIHono, sessionCookie());
-  let document: object | null = null;
-  app.get("/openapi.json", (c) => {
-    document ??= app.getOpenAPI31Document({
-      openapi: "3.1.0",
-      info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." },
-      servers: [{ url: env().publicUrl }],
-    });
-    return respond(c, 200, document);
+  return answer(call, front, e.path, (trace, nowMs) => whileReachable(serve(call, front, e, params, trace, nowMs)));
+}
+
+const isRead = ({ method }: Call) => method === "GET" || method === "HEAD";
+
+function routes(): SmartRouter<Endpoint> {
+  return once("http.routes", () => {
+    const router = new SmartRouter<Endpoint>({ routers: [new RegExpRouter(), new TrieRouter()] });
+    for (const e of endpoints) router.add(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), e);
+    return router;
   });
-  app.get("/api/health/live", (c) => respond(c, 200, { status: "ok" }));
-  app.get("/api/health", async (c) => {
-    const database = await ping().catch(() => false);
-    const usage = usageBacklog();
-    return respond(
-      c,
-      database ? 200 : 503,
-      { status: database ? "ok" : "unavailable", database, usage_waiting: usage.waiting, usage_lost: usage.lost },
-      database ? {} : { "Retry-After": "2" },
+}
+
+/** `%61pi-keys` is `api-keys`; a sequence that is no text stays as it is. */
+function readable(path: string): string {
+  if (!path.includes("%")) return path;
+  return path.replace(/(%[0-9A-Fa-f]{2})+/g, (part) => {
+    try {
+      return decodeURI(part.replace(/%25/g, "%2525"));
+    } catch {
+      return part;
+    }
+  });
+}
+
+function decoded(text: string): string {
+  try {
+    return text.includes("%") ? decodeURIComponent(text) : text;
+  } catch {
+    return text;
+  }
+}
+
+const PLAIN: Record<string, (call: Call, front: Front, trace: Trace, nowMs: number) => Draft | Promise<Draft>> = {
+  "/openapi.json": () => ({ status: 200, body: document(), headers: JSON_TYPE }),
+  "/api/health/live": () => json(200, { status: "ok" }),
+  "/api/health": async () => {
+    const { status, body } = await health();
+    return json(status, body, status === 200 ? [] : ["Retry-After", "2"]);
+  },
+  "/api/metrics": async (call, front, trace, nowMs) => {
+    if (!isLocal(call, front)) await recognise(tokenAsBearer(call), front, scrape, trace, nowMs);
+    return { status: 200, body: metrics(), headers: ["Content-Type", "text/plain; version=0.0.4; charset=utf-8"] };
+  },
+};
+
+/** On this machine, with no proxy between and no token to be judged by. */
+function isLocal(call: Call, front: Front): boolean {
+  return front.direct && (front.ip === "127.0.0.1" || front.ip === "::1") && !hasCredential(call) && call.header("x-admin-token") === null;
+}
+
+/** Prometheus sends its token as a bearer. */
+function tokenAsBearer(call: Call): Call {
+  const { method, path, query } = call;
+  const bearer = credentialOf(call);
+  return {
+    method,
+    path,
+    query,
+    body: (most) => call.body(most),
+    header: (name) => call.header(name) ?? (name === "x-admin-token" ? bearer : null),
+  };
+}
+
+const PREFLIGHT: Draft = {
+  status: 204,
+  body: "",
+  headers: [
+    ...["Access-Control-Allow-Methods", "GET,POST,PATCH,DELETE"],
+    ...["Access-Control-Allow-Headers", "Authorization,X-API-Key,Content-Type,Idempotency-Key", "Access-Control-Max-Age", "600"],
+  ],
+};
+
+function document(): string {
+  return once("http.document", () => {
+    const app = new OpenAPIHono();
+    for (const e of endpoints) describeEndpoint(app, e);
+    describeForwardAuth(app);
+    describeSecurity(app, sessionCookie());
+    return JSON.stringify(
+      app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." },
+        servers: [{ url: env().publicUrl }],
+      }),
     );
   });
-  app.notFound((c) => {
-    const there = endpoints.filter((e) => matches(e.path, c.req.path));
-    const methods = there.map((e) => e.method);
-    const error =
-      methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${c.req.method}.`);
-    const headers = methods.length === 0 ? {} : { Allow: methods.join(", ") };
-    return answer(c, c.req.method, there[0]?.path ?? NOWHERE, async (trace, nowMs) => {
-      if (hasCredential(c.req.raw.headers)) await recognise(c.req.raw, c.env.front, nowhere, trace, nowMs);
-      return fail(c, error, headers);
-    });
-  });
-  app.onError((error, c) => fail(c, error));
-  return app;
 }
 
-function matches(pattern: string, path: string): boolean {
-  return new RegExp(`^${pattern.replace(/\{\w+\}/g, "[^/]+")}$`).test(path);
+/** Authorise, parse, call, respond: an anonymous caller gets neither our validation messages nor our parsing time. */
+async function serve(call: Call, front: Front, e: Endpoint, params: Record<string, string>, trace: Trace, nowMs: number): Promise<Draft> {
+  const { actor, caller } = await recognise(call, front, e, trace, nowMs);
+  const query = e.query === null ? {} : parse(e.query, firstOfEach(call.query));
+  const body = e.body === null ? {} : parse(e.body, await readJson(call, e.bodyOptional));
+  const result = await e.run(actor, { params, query, body, caller });
+  return json(e.status, result as object);
 }
 
-function serve(c: Context<Bindings>, e: Endpoint): Promise<Response> {
-  return answer(c, e.method, e.path, async (trace, nowMs) => {
-    const { actor, caller } = await recognise(c.req.raw, c.env.front, e, trace, nowMs);
-    const query = e.query === null ? {} : parse(e.query, c.req.query());
-    const body = e.body === null ? {} : parse(e.body, await readJson(c.req.raw, e.bodyOptional));
-    const result = await e.run(actor, { params: c.req.param() as Record<string, string>, query, body, caller });
-    return respond(c, e.status, result as object);
-  });
+function firstOfEach(query: string): Record<string, string> {
+  const values: Record<string, string> = {};
+  if (query !== "") for (const [name, value] of new URLSearchParams(query)) if (!Object.hasOwn(values, name)) values[name] = value;
+  return values;
+}
+
+/** Any method, the client's own key, an empty answer's worth of work: what a proxy asks for every request it passes on. */
+function forwardAuth(call: Call, front: Front, trace: Trace, nowMs: number): Draft | Promise<Draft> {
+  refuseUrl(call);
+  const demands = demandsOf(call.query);
+  const secret = credentialOf(call);
+  const mask = (work: Draft | Promise<Draft>) => (demands.refuseWith403 ? masked(work, front) : work);
+  if (secret === null) return mask(take(trace, addressLimit(front.ip), nowMs).then(() => Promise.reject(unauthorized())));
+  const need: Need = {
+    permission: null,
+    scopes: demands.scopes,
+    accesses: demands.accesses,
+    ip: front.ip,
+    within: null,
+    free: false,
+    route: null,
+    cost: demands.cost,
+    requestId: front.id,
+  };
+  const respond = (verdict: Verdict): Draft | Promise<Draft> => {
+    note(verdict, trace);
+    if (!verdict.valid) return mask(refuse(verdict, front, trace, nowMs));
+    const { headers, body } = identityOf(verdict.key);
+    return { status: 200, body, headers: [...JSON_TYPE, ...headers, "X-Latchkey-Request-Id", front.id] };
+  };
+  const verdict = verify(secret, need, nowMs);
+  return verdict instanceof Promise ? whileReachable(verdict).then(respond) : respond(verdict);
+}
+
+/** nginx takes 401 and 403 for an answer and everything else for a fault of its own. */
+async function masked(work: Draft | Promise<Draft>, front: Front): Promise<Draft> {
+  try {
+    return await work;
+  } catch (thrown) {
+    const error = toAppError(thrown);
+    const draft = fail(front, "", error);
+    if (error.type === "unavailable" || error.type === "internal_error") return draft;
+    return { ...draft, status: 403, headers: [...draft.headers, "X-Latchkey-Status", String(draft.status)] };
+  }
+}
+
+async function missing(call: Call, front: Front, trace: Trace, nowMs: number): Promise<Draft> {
+  const methods = ["GET", "POST", "PATCH", "DELETE"].filter((method) => routes().match(method, readable(call.path))[0].length > 0);
+  if (methods.length === 0 && PLAIN[call.path] !== undefined) methods.push("GET");
+  const error =
+    methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${call.method}.`);
+  if (hasCredential(call)) await recognise(call, front, nowhere, trace, nowMs);
+  return fail(front, call.path, error, methods.length === 0 ? [] : ["Allow", methods.join(", ")]);
+}
+
+/** The route a call is counted under: the endpoint's, or one name for all that are none. */
+function routeOf(call: Call, route: string): string {
+  if (route !== "") return route;
+  const there = endpoints.find((e) => new RegExp(`^${e.path.replace(/\{\w+\}/g, "[^/]+")}$`).test(call.path));
+  return there?.path ?? NOWHERE;
 }
 
 /** Runs the work, turns what it throws into an answer, and records it when a key was recognised. */
-async function answer(
-  c: Context<Bindings>,
-  method: string,
-  route: string,
-  work: (trace: Trace, nowMs: number) => Promise<Response>,
-): Promise<Response> {
-  const { front } = c.env;
-  const { trace } = c.var;
+function answer(call: Call, front: Front, route: string, work: Work): Answer | Promise<Answer> {
   const begun = performance.now();
   const nowMs = now();
-  const response = await work(trace, nowMs).catch((error: unknown) => fail(c, error));
-  if (trace.key !== null) {
-    const { key } = trace;
-    await recordUsage({
-      requestId: front.id,
-      at: nowMs,
-      orgId: key.orgId,
-      groupId: key.groupId,
-      keyId: key.keyId,
-      secretId: key.secretId,
-      keyPrefix: key.prefix,
-      environment: key.environment,
-      method,
-      route,
-      status: response.status,
-      outcome: trace.refusal ?? (response.status >= 500 ? "error" : "accepted"),
-      latencyUs: Math.round((performance.now() - begun) * 1000),
-      credits: 0,
-      ip: front.ip,
-      country: front.country,
-      userAgent: front.userAgent,
-    });
+  const trace = newTrace();
+  const failed = (error: unknown) => fail(front, `${call.method} ${call.path}`, error);
+  let draft: Draft | Promise<Draft>;
+  try {
+    draft = work(trace, nowMs);
+  } catch (error) {
+    draft = failed(error);
   }
-  return response;
+  const done = (made: Draft) => finish(call, front, routeOf(call, route), trace, made, begun, nowMs);
+  return draft instanceof Promise ? draft.catch(failed).then(done) : done(draft);
 }
+
+function finish(
+  call: Call,
+  front: Front,
+  route: string,
+  trace: Trace,
+  draft: Draft,
+  begun: number,
+  nowMs: number,
+): Answer | Promise<Answer> {
+  const latencyUs = Math.round((performance.now() - begun) * 1000);
+  countRequest(call.method, route, draft.status, latencyUs);
+  const { key } = trace;
+  if (key === null) return dress(call, front, trace, draft, nowMs);
+  return recordUsage({
+    requestId: front.id,
+    at: nowMs,
+    orgId: key.orgId,
+    groupId: key.groupId,
+    keyId: key.keyId,
+    secretId: key.secretId,
+    keyPrefix: key.prefix,
+    environment: key.environment,
+    method: call.method,
+    route,
+    status: draft.status,
+    outcome: trace.refusal ?? (draft.status >= 500 ? "error" : "accepted"),
+    latencyUs,
+    credits: trace.charged,
+    counted: trace.counted,
+    ip: front.ip,
+    country: front.country,
+    userAgent: front.userAgent,
+  }).then(() => dress(call, front, trace, draft, nowMs));
+}
+
+const EXPOSED =
+  "X-Request-Id,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate";
 
 /** What every answer carries, errors and unknown paths too. */
-async function dress(c: Context<Bindings>): Promise<void> {
-  const nowMs = now();
-  const { front } = c.env;
-  const { trace } = c.var;
-  const limits = trace.shown === null ? await limitStore().peek([addressLimit(front.ip)], nowMs) : trace.limits;
-  const headers = {
-    "X-Request-Id": front.id,
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    ...limitHeaders(trace.shown ?? (limits[0] as LimitState), limits, nowMs),
-  };
-  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
+function dress(call: Call, front: Front, trace: Trace, draft: Draft, nowMs: number): Answer | Promise<Answer> {
+  if (trace.shown !== null) return dressed(call, front, draft, trace.shown, trace.limits, nowMs);
+  const states = limitStore().peek([addressLimit(front.ip)], nowMs);
+  const then = (peeked: LimitState[]) => dressed(call, front, draft, peeked[0] as LimitState, peeked, nowMs);
+  return states instanceof Promise ? states.then(then) : then(states);
 }
 
-function respond(c: Context<Bindings>, status: 200 | 201 | 202 | 503, body: object, headers: Record<string, string> = {}): Response {
-  return c.json(body, status, headers);
+function dressed(call: Call, front: Front, draft: Draft, shown: LimitState, all: readonly LimitState[], nowMs: number): Answer {
+  const headers = limitHeaders(shown, all, nowMs);
+  headers.push("X-Request-Id", front.id, "Cache-Control", "no-store", "X-Content-Type-Options", "nosniff");
+  headers.push("Access-Control-Allow-Origin", "*");
+  if (call.header("origin") !== null) headers.push("Access-Control-Expose-Headers", EXPOSED);
+  for (const each of draft.headers) headers.push(each);
+  if (draft.status !== 204) headers.push("Content-Length", String(Buffer.byteLength(draft.body)));
+  return { status: draft.status, headers, body: draft.body };
 }
 
 /** While the database is away one line a second says so. */
@@ -203,20 +337,18 @@ function mayComplain(): boolean {
   return true;
 }
 
-function fail(c: Context<Bindings>, thrown: unknown, headers: Record<string, string> = {}): Response {
+function fail(front: Front, what: string, thrown: unknown, headers: readonly string[] = []): Draft {
   const error = toAppError(thrown);
   const status = statusOf(error.type);
-  const { id } = c.env.front;
   if (error.type === "internal_error" || (status >= 500 && mayComplain()))
     log(error.type === "internal_error" ? "error" : "warn", "request failed", {
-      request_id: id,
-      method: c.req.method,
-      path: c.req.path,
+      request_id: front.id,
+      call: what,
       ...describe(error.cause ?? error),
     });
-  return c.json(toErrorBody(error, id, now()), status, {
-    ...(error.retryAfterSeconds === null ? {} : { "Retry-After": String(error.retryAfterSeconds) }),
-    ...(status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+  return json(status, toErrorBody(error, front.id, now()), [
+    ...(error.retryAfterSeconds === null ? [] : ["Retry-After", String(error.retryAfterSeconds)]),
+    ...(status === 401 ? ["WWW-Authenticate", "Bearer"] : []),
     ...headers,
-  });
+  ]);
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { parse, readJson } from "@/lib/http/body";
+import { type Call, fromFetch } from "@/lib/http/call";
 import { refusal } from "@/lib/testing/factories";
 
 const KB256 = 256 * 1024;
@@ -9,13 +10,15 @@ const KB256 = 256 * 1024;
 function post(
   body: string | Uint8Array<ArrayBuffer> | ReadableStream | null,
   headers: Record<string, string> = { "Content-Type": "application/json" },
-): Request {
-  return new Request("http://x/", {
-    method: "POST",
-    headers,
-    body,
-    ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
-  } as RequestInit);
+): Call {
+  return fromFetch(
+    new Request("http://x/", {
+      method: "POST",
+      headers,
+      body,
+      ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
+    } as RequestInit),
+  );
 }
 
 const nested = (depth: number, inner = "1") => `${'{"a":'.repeat(depth)}${inner}${"}".repeat(depth)}`;
@@ -91,8 +94,8 @@ describe("a body is refused", () => {
       },
       { highWaterMark: 0 },
     );
-    const request = post(body, { "Content-Type": "application/json", "Content-Length": String(KB256 + 1) });
-    expect((await refusal(readJson(request, false))).type).toBe("payload_too_large");
+    const call = post(body, { "Content-Type": "application/json", "Content-Length": String(KB256 + 1) });
+    expect((await refusal(readJson(call, false))).type).toBe("payload_too_large");
     expect(pulled).toBe(0);
   });
 
@@ -106,6 +109,21 @@ describe("a body is refused", () => {
     });
     expect((await refusal(readJson(post(body), false))).type).toBe("payload_too_large");
     expect(sent).toBeLessThan(2 * KB256);
+  });
+
+  test("that ends before it is whole, also where what came is JSON", async () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("{}")),
+      pull: (controller) => controller.error(new Error("socket hang up")),
+    });
+    expect(await refusal(readJson(post(body), true))).toMatchObject({ type: "invalid_request", message: expect.stringMatching(/ended/) });
+  });
+
+  test.each(["x", "-1", "NaN", "1, 1"])("by its real length, where the declared one is %j", async (length) => {
+    const headers = { "Content-Type": "application/json", "Content-Length": length };
+    const sent = (text: string): Call => ({ ...post(text), header: (name) => new Headers(headers).get(name) });
+    expect(await readJson(sent("{}"), false)).toEqual({});
+    expect((await refusal(readJson(sent(JSON.stringify("x".repeat(KB256))), false))).type).toBe("payload_too_large");
   });
 });
 

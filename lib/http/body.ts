@@ -1,17 +1,19 @@
 import type { z } from "zod";
 import { AppError } from "@/lib/errors";
+import type { Call } from "@/lib/http/call";
 
 const MAX_BYTES = 256 * 1024;
 const MAX_DEPTH = 20;
 
 /** The JSON body, read up to 256 KB. Throws 415, 413 or 400. `optional`: no body at all reads as `{}`. */
-export async function readJson(request: Request, optional: boolean): Promise<unknown> {
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > MAX_BYTES) throw tooLarge();
-  const text = await readText(request);
+export async function readJson(call: Call, optional: boolean): Promise<unknown> {
+  if (Number(call.header("content-length") ?? 0) > MAX_BYTES) throw tooLarge();
+  const bytes = await call.body(MAX_BYTES);
+  if (bytes.byteLength > MAX_BYTES) throw tooLarge();
+  const text = decode(bytes);
   if (text === "" && optional) return {};
-  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type !== "application/json" && !type.endsWith("+json"))
+  const type = call.header("content-type") ?? "";
+  if (type !== "application/json" && !isJson(type))
     throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
   let value: unknown;
   try {
@@ -24,25 +26,16 @@ export async function readJson(request: Request, optional: boolean): Promise<unk
   return value;
 }
 
-async function readText(request: Request): Promise<string> {
-  if (request.body === null) return "";
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = request.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read().catch(() => {
-      throw new AppError("invalid_request", "The body ended before it was whole.");
-    });
-    if (done) break;
-    size += value.byteLength;
-    if (size > MAX_BYTES) {
-      void reader.cancel().catch(() => undefined);
-      throw tooLarge();
-    }
-    chunks.push(value);
-  }
+function isJson(contentType: string): boolean {
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  return type === "application/json" || type.endsWith("+json");
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decode(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+    return utf8.decode(bytes);
   } catch {
     throw new AppError("invalid_request", "The body is not valid UTF-8.");
   }

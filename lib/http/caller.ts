@@ -1,23 +1,15 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import {
-  authorize,
-  type Can,
-  callersOf,
-  isOrgPermission,
-  needsAccess,
-  type Origin,
-  type Permission,
-  reachOf,
-} from "@/lib/access/permissions";
+import { authorize, type Can, callersOf, isOrgPermission, needsAccess, type Origin, type Permission } from "@/lib/access/permissions";
 import { record } from "@/lib/audit/change";
 import { anonymousActor, keyActor, memberActor, operatorActor, personActor } from "@/lib/auth/actor";
 import { sessionFrom } from "@/lib/auth/session";
 import type { Caller, Endpoint } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { AppError, notFound } from "@/lib/errors";
+import type { Call } from "@/lib/http/call";
 import { addressGroup } from "@/lib/keys/addresses";
 import { looksLikeSecret } from "@/lib/keys/secret";
-import { type KeySnapshot, type RefusalCode, type Verdict, verify } from "@/lib/keys/verify";
+import { type KeySnapshot, type Need, type RefusalCode, type Refused, type Verdict, verify } from "@/lib/keys/verify";
 import { limitStore } from "@/lib/limits/store";
 import { type Limit, type LimitState, secondsUntil } from "@/lib/limits/window";
 
@@ -36,6 +28,13 @@ export interface Trace {
   key: KeySnapshot | null;
   /** The refusal in our own words, which the outside does not see. */
   refusal: RefusalCode | null;
+  /** Whether it was counted against the quota, and the credits it was charged. */
+  counted: boolean;
+  charged: number;
+}
+
+export function newTrace(): Trace {
+  return { shown: null, limits: [], key: null, refusal: null, counted: false, charged: 0 };
 }
 
 const PER_PERSON = 600;
@@ -48,17 +47,18 @@ export function addressLimit(ip: string | null): Limit {
   return { name: "address", subject: `anyone:${addressGroup(ip ?? "?")}`, limit: PER_ADDRESS, windowSeconds: 60 };
 }
 
-export async function recognise(request: Request, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
-  refuseUrl(request.url);
+export async function recognise(call: Call, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
+  refuseUrl(call);
   const callers = callersOf(endpoint.permission);
-  if (callers.operator) return { actor: await operator(request, origin, endpoint.permission, trace, nowMs), caller: noCaller };
-  const credential = credentialOf(request.headers);
+  if (callers.operator && (!callers.key || call.header("x-admin-token") !== null))
+    return { actor: await operator(call, origin, endpoint.permission, trace, nowMs), caller: noCaller };
+  const credential = credentialOf(call);
   if (credential !== null) return byKey(credential, origin, endpoint, trace, nowMs);
-  const session = callers.session ? await sessionFrom(request.headers.get("cookie"), { ip: origin.ip, userAgent: origin.userAgent }) : null;
+  const session = callers.session ? await sessionFrom(call.header("cookie"), { ip: origin.ip, userAgent: origin.userAgent }) : null;
   if (session !== null) {
-    if (request.method !== "GET" && request.method !== "HEAD") requireSameOrigin(request);
+    if (call.method !== "GET" && call.method !== "HEAD") requireSameOrigin(call);
     await take(trace, { name: "person", subject: `person:${session.user.id}`, limit: PER_PERSON, windowSeconds: 60 }, nowMs);
-    const asked = request.headers.get("latchkey-organization");
+    const asked = call.header("latchkey-organization");
     if (isOrgPermission(endpoint.permission) && asked === null)
       throw new AppError("invalid_request", "Say which organization: Latchkey-Organization, an id or slug.", {
         details: { "Latchkey-Organization": "is needed" },
@@ -75,37 +75,39 @@ export async function recognise(request: Request, origin: Origin, endpoint: Endp
     endpoint.perAddress === null ? anyone : { ...anyone, subject: `${endpoint.path}:${anyone.subject}`, limit: endpoint.perAddress },
     nowMs,
   );
-  if (callers.anonymous && request.headers.get("sec-fetch-site") === "cross-site")
+  if (callers.anonymous && call.header("sec-fetch-site") === "cross-site")
     throw new AppError("forbidden", "This call is not made from another site.");
   if (!callers.anonymous) throw unauthorized();
   return { actor: authorize(anonymousActor(origin), endpoint.permission), caller: noCaller };
 }
 
 /** One body for every 401, whatever the reason was. */
-function unauthorized(): AppError {
+export function unauthorized(): AppError {
   return new AppError("unauthorized", "This call came without a valid key or session.");
 }
 
-export function hasCredential(headers: Headers): boolean {
-  return headers.has("authorization") || headers.has("x-api-key");
+export function hasCredential(call: Call): boolean {
+  return call.header("authorization") !== null || call.header("x-api-key") !== null;
 }
 
+const BEARER = /^bearer +(\S+) *$/i;
+
 /** The secret a request carries, or null for none. Two that differ are refused; a scheme other than Bearer counts as a wrong key. */
-function credentialOf(headers: Headers): string | null {
-  const authorization = headers.get("authorization");
-  const bearer = authorization === null ? null : (/^bearer +(\S+) *$/i.exec(authorization)?.[1] ?? "");
-  const header = headers.get("x-api-key")?.trim() ?? null;
+export function credentialOf(call: Call): string | null {
+  const authorization = call.header("authorization");
+  const bearer = authorization === null ? null : (BEARER.exec(authorization)?.[1] ?? "");
+  const header = call.header("x-api-key")?.trim() ?? null;
   if (bearer !== null && header !== null && bearer !== header)
     throw new AppError("invalid_request", "Authorization and X-API-Key carry different keys. Send one.");
   return bearer ?? header;
 }
 
-function refuseUrl(url: string): void {
-  if (/%00/i.test(url)) throw new AppError("invalid_request", "The address has a NUL character.");
-  const query = url.indexOf("?");
-  if (query === -1) return;
+/** A key in the address is refused, and so is what no database can hold. */
+export function refuseUrl({ path, query }: Call): void {
+  if (path.includes("%00") || query.includes("%00")) throw new AppError("invalid_request", "The address has a NUL character.");
+  if (query === "") return;
   const { live, test } = env().keyPrefixes;
-  for (const [name, value] of new URLSearchParams(url.slice(query))) {
+  for (const [name, value] of new URLSearchParams(query)) {
     if (looksLikeSecret(value, [live, test]))
       throw new AppError(
         "invalid_request",
@@ -115,16 +117,18 @@ function refuseUrl(url: string): void {
 }
 
 async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
-  const verdict = await verify(
-    secret,
-    { permission: endpoint.permission, scope: endpoint.scope, ip: origin.ip, free: endpoint.free },
-    nowMs,
-  );
-  trace.key = verdict.key;
-  if (verdict.limits !== null) {
-    trace.shown = verdict.limits.rate;
-    trace.limits = [verdict.limits.rate, verdict.limits.quota];
-  }
+  const need: Need = {
+    permission: endpoint.permission,
+    scopes: endpoint.scope === null ? [] : [endpoint.scope],
+    accesses: [],
+    ip: origin.ip,
+    within: null,
+    free: endpoint.free,
+    route: endpoint.perKey === null ? null : { name: endpoint.path, limit: endpoint.perKey },
+    cost: 0,
+    requestId: origin.id,
+  };
+  const verdict = note(await verify(secret, need, nowMs), trace);
   if (!verdict.valid) return refuse(verdict, origin, trace, nowMs);
   const { key, limits } = verdict;
   return {
@@ -133,24 +137,42 @@ async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: 
   };
 }
 
-async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origin, trace: Trace, nowMs: number): Promise<never> {
-  trace.refusal = verdict.code;
-  if (verdict.unknownLimit !== null) {
-    trace.shown = verdict.unknownLimit;
-    trace.limits = [verdict.unknownLimit];
+/** Keeps what answer and log need of a verdict. */
+export function note<V extends Verdict>(verdict: V, trace: Trace): V {
+  trace.key = verdict.key;
+  if (verdict.limits !== null) {
+    const { rate, route, quota } = verdict.limits;
+    trace.shown = route ?? rate;
+    trace.limits = route === null ? [rate, quota] : [rate, route, quota];
   }
+  if (verdict.valid) {
+    trace.counted = verdict.counted;
+    trace.charged = verdict.charged;
+  } else {
+    trace.refusal = verdict.code;
+    if (verdict.unknownLimit !== null) {
+      trace.shown = verdict.unknownLimit;
+      trace.limits = [verdict.unknownLimit];
+    }
+  }
+  return verdict;
+}
+
+/** Throws what a refused key is answered. */
+export async function refuse(verdict: Refused, origin: Origin, trace: Trace, nowMs: number): Promise<never> {
   switch (verdict.code) {
     case "account_deactivated":
       throw new AppError("account_deactivated", "This organization is deactivated. Its operator can say why.");
     case "ip_not_allowed":
-      throw new AppError("ip_not_allowed", `This key does not accept calls from ${origin.ip ?? "an unknown address"}.`);
+      throw new AppError("ip_not_allowed", `This key may not be used from ${origin.ip ?? "an unknown address"}.`);
     case "insufficient_scope": {
-      const { key, needed } = verdict;
-      if (key !== null && needed !== null && reachOf({ type: "key", role: key.access }, needed.permission) === null)
-        throw needsAccess(needed.permission);
-      const scope = verdict.needed?.scope ?? "";
-      throw new AppError("insufficient_scope", `This key does not have the scope ${scope}.`, { details: { scope } });
+      const needed = verdict.needed;
+      if (needed !== null && "permission" in needed) throw needsAccess(needed.permission);
+      const [what, name] = needed !== null && "access" in needed ? ["access", needed.access] : ["scope", needed?.scope ?? ""];
+      throw new AppError("insufficient_scope", `This key does not have the ${what} ${name}.`, { details: { [what]: name } });
     }
+    case "insufficient_credits":
+      throw new AppError("insufficient_credits", "The organization has too few credits left for this call.");
     case "quota_exceeded":
       throw new AppError(
         "quota_exceeded",
@@ -158,10 +180,11 @@ async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origi
         { retryAfterSeconds: secondsUntil(verdict.limits?.quota.resetAt ?? 0, nowMs) },
       );
     case "rate_limit_exceeded": {
-      const state = verdict.limits?.rate ?? verdict.unknownLimit;
+      const { rate = null, route = null } = verdict.limits ?? {};
+      const state = route?.remaining === 0 ? route : (rate ?? verdict.unknownLimit);
       const words =
         verdict.unknownLimit === null
-          ? `This key makes more than ${state?.limit ?? 0} requests a minute.`
+          ? `This key makes more than ${state?.limit ?? 0} requests a minute${state === route && route !== null ? " here" : ""}.`
           : "Too many unknown keys came from this address.";
       throw new AppError("rate_limit_exceeded", words, { retryAfterSeconds: secondsUntil(state?.resetAt ?? 0, nowMs) });
     }
@@ -173,7 +196,7 @@ async function refuse(verdict: Extract<Verdict, { valid: false }>, origin: Origi
 }
 
 /** Counts the call against a limit and shows it; throws 429 when it is used up. */
-async function take(trace: Trace, limit: Limit, nowMs: number): Promise<void> {
+export async function take(trace: Trace, limit: Limit, nowMs: number): Promise<void> {
   const taken = await limitStore().take([limit], nowMs);
   const state = taken.states[0] as LimitState;
   trace.shown = state;
@@ -185,19 +208,19 @@ async function take(trace: Trace, limit: Limit, nowMs: number): Promise<void> {
 }
 
 /** A write by cookie must come from our own pages: the browser says so itself, or its Origin does. */
-function requireSameOrigin(request: Request): void {
-  const site = request.headers.get("sec-fetch-site");
-  const origin = request.headers.get("origin");
+function requireSameOrigin(call: Call): void {
+  const site = call.header("sec-fetch-site");
+  const origin = call.header("origin");
   const { publicUrl, publicUrlIsSet } = env();
-  const own = publicUrlIsSet ? new URL(publicUrl).origin : `http://${request.headers.get("host") ?? ""}`;
+  const own = publicUrlIsSet ? new URL(publicUrl).origin : `http://${call.header("host") ?? ""}`;
   const same = site === null ? origin !== null && origin === own : site === "same-origin";
   if (!same) throw new AppError("forbidden", "A change by session is made from the console's own pages only. Programs send a key.");
-  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  const type = call.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json")
     throw new AppError("unsupported_media_type", "Send changes as JSON, with Content-Type: application/json.");
 }
 
-async function operator(request: Request, origin: Origin, permission: Permission, trace: Trace, nowMs: number): Promise<Can<Permission>> {
+async function operator(call: Call, origin: Origin, permission: Permission, trace: Trace, nowMs: number): Promise<Can<Permission>> {
   const { adminToken } = env();
   if (adminToken === null) throw notFound();
   const limit: Limit = {
@@ -207,15 +230,21 @@ async function operator(request: Request, origin: Origin, permission: Permission
     windowSeconds: 60,
   };
   await take(trace, limit, nowMs);
-  const digest = (text: string) => createHash("sha256").update(text).digest();
   const actor = operatorActor(origin);
-  if (!timingSafeEqual(digest(request.headers.get("x-admin-token") ?? ""), digest(adminToken))) {
+  if (!isAdminToken(call.header("x-admin-token") ?? "")) {
     await record(anonymousActor(origin), {
       action: "operator.refuse",
-      target: { type: "endpoint", id: null, name: new URL(request.url).pathname },
+      target: { type: "endpoint", id: null, name: call.path },
     });
     throw unauthorized();
   }
   await limitStore().give([limit], nowMs);
   return authorize(actor, permission);
+}
+
+/** Compared in constant time. False where no token is configured. */
+function isAdminToken(text: string): boolean {
+  const { adminToken } = env();
+  const digest = (each: string) => createHash("sha256").update(each).digest();
+  return adminToken !== null && timingSafeEqual(digest(text), digest(adminToken));
 }

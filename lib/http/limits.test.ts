@@ -13,15 +13,13 @@ const month: LimitState = {
 };
 
 test("the X- headers speak of one limit, in Unix seconds; the draft's of all that apply, in seconds from now", () => {
-  expect(limitHeaders(key, [key, month], NOW)).toEqual({
-    "X-RateLimit-Limit": "60",
-    "X-RateLimit-Remaining": "59",
-    "X-RateLimit-Reset": "1795176060",
-    "RateLimit-Policy": '"key";q=60;w=60, "month";q=1000;w=2592000',
-    RateLimit: '"key";r=59;t=31, "month";r=0;t=907171',
-  });
+  expect(limitHeaders(key, [key, month], NOW)).toEqual([
+    ...["X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "59", "X-RateLimit-Reset", "1795176060"],
+    ...["RateLimit-Policy", '"key";q=60;w=60, "month";q=1000;w=2592000'],
+    ...["RateLimit", '"key";r=59;t=31, "month";r=0;t=907171'],
+  ]);
 });
 
 test("a limit that is fresh again already is zero seconds away, never less", () => {
-  expect(limitHeaders(key, [key], NOW + 3_600_000).RateLimit).toBe('"key";r=59;t=0');
+  expect(limitHeaders(key, [key], NOW + 3_600_000).at(-1)).toBe('"key";r=59;t=0');
 });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { callersOf, isOrgPermission } from "@/lib/access/permissions";
 import type { Endpoint } from "@/lib/endpoint";
 import { type ErrorType, errorTypes, statusOf } from "@/lib/errors";
+import { ForwardAuthQuery, ForwardAuthView } from "@/lib/gateway/forward-auth";
 
 const ErrorBody = z.object({
   error: z.object({
@@ -32,7 +33,7 @@ export function errorsOf(e: Endpoint): Map<number, ErrorType[]> {
   ]);
   if (e.body !== null) for (const type of ["payload_too_large", "unsupported_media_type"] as const) types.add(type);
   if (callers.key) for (const type of ["account_deactivated", "ip_not_allowed", "quota_exceeded"] as const) types.add(type);
-  if (!callers.operator) types.add("insufficient_scope");
+  if (callers.key || !callers.operator) types.add("insufficient_scope");
   if (callers.session || callers.anonymous) types.add("forbidden");
   if (callers.session && e.method !== "GET") types.add("unsupported_media_type");
   if (callers.operator || isOrgPermission(e.permission) || e.path.includes("{")) types.add("not_found");
@@ -71,6 +72,42 @@ export function describeEndpoint(app: OpenAPIHono, e: Endpoint): void {
           [...byStatus].map(([status, list]) => [
             status,
             { description: list.join(", "), content: { "application/json": { schema: ErrorBody } } },
+          ]),
+        ),
+      },
+    }),
+  );
+}
+
+/** The one call that takes any method, and every path below it. */
+export function describeForwardAuth(app: OpenAPIHono): void {
+  const errors: Record<number, string> = {
+    400: "invalid_request",
+    401: "unauthorized",
+    402: "insufficient_credits",
+    403: "account_deactivated, ip_not_allowed, insufficient_scope; with refuse=403 every refusal",
+    429: "rate_limit_exceeded, quota_exceeded",
+    500: "internal_error",
+    503: "unavailable",
+  };
+  app.openAPIRegistry.registerPath(
+    createRoute({
+      method: "get",
+      path: "/v1/auth",
+      operationId: "get_v1_auth",
+      summary: "Ask for a proxy whether a request may pass; any method, and any path below",
+      tags: ["Gateway"],
+      security: [{ bearer: [] }, { apiKey: [] }],
+      request: { query: ForwardAuthQuery },
+      responses: {
+        200: {
+          description: "It may. X-Latchkey-Organization, -Group, -Key, -Environment, -Scopes, -Access and -Request-Id say whose it is",
+          content: { "application/json": { schema: ForwardAuthView } },
+        },
+        ...Object.fromEntries(
+          Object.entries(errors).map(([status, description]) => [
+            status,
+            { description, content: { "application/json": { schema: ErrorBody } } },
           ]),
         ),
       },

@@ -1,6 +1,7 @@
 import { endpoint } from "@/lib/endpoint";
 import { createKey, getKey, keyActivity, listKeys, revokeKey } from "@/lib/keys/keys";
-import { CreateKey, Key, KeyFilter, KeyList, NewKey, RevokeKey } from "@/lib/keys/schema";
+import { CreateKey, Key, KeyFilter, KeyList, NewKey, RevokeKey, Verification, VerifyKey } from "@/lib/keys/schema";
+import { verifyKey } from "@/lib/keys/verification";
 import { Activity } from "@/lib/usage/schema";
 
 const tag = "Keys";
@@ -24,6 +25,18 @@ export const keyEndpoints = [
       errors: ["not_found"],
     },
     (actor, { body }) => createKey(actor, body),
+  ),
+  endpoint(
+    "POST /v1/keys/verify",
+    {
+      tag,
+      summary: "Ask whether a key that was presented to you may make a call, and charge the key with it",
+      permission: "keys.verify",
+      body: VerifyKey,
+      returns: Verification,
+      free: true,
+    },
+    (actor, { body, caller }) => verifyKey(actor, body, caller),
   ),
   endpoint("GET /v1/api-keys/{id}", { tag, summary: "Get a key", permission: "keys.read", returns: Key }, (actor, { params }) =>
     getKey(actor, idOf(params)),

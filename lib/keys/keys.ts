@@ -128,7 +128,7 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
       createdByName: createdBy.name,
       createdAt: at,
       prefix: secret.prefix,
-      secrets: { create: { id: newId("sec", at.getTime()), hash: new Uint8Array(secret.hash), prefix: secret.prefix, createdAt: at } },
+      secrets: { create: { id: newId("sec", at.getTime()), hash: Buffer.from(secret.hash, "hex"), prefix: secret.prefix, createdAt: at } },
     },
     include: WITH,
   });

@@ -91,3 +91,46 @@ export type KeyFilter = z.output<typeof KeyFilter>;
 
 export const RevokeKey = z.strictObject({ reason: PlainText(200).optional() });
 export type RevokeKey = z.output<typeof RevokeKey>;
+
+/** What a back end asks of a key that was presented to it; nothing asked: only whether it is good. */
+export const VerifyKey = z.strictObject({
+  key: z.string().max(1_000, "is longer than any key"),
+  scope: z.string().min(1).max(64).optional(),
+  access: z.enum(accesses, `must be one of ${accesses.join(", ")}`).optional(),
+  ip: z.string().max(64).optional(),
+  cost: z.int("must be a whole number").min(0, "must be 0 or more").max(1_000_000).optional(),
+});
+export type VerifyKey = z.output<typeof VerifyKey>;
+
+export const verificationCodes = [
+  "valid",
+  "not_found",
+  "revoked",
+  "expired",
+  "paused",
+  "account_deactivated",
+  "ip_not_allowed",
+  "insufficient_scope",
+  "rate_limit_exceeded",
+  "quota_exceeded",
+  "insufficient_credits",
+] as const;
+
+const Left = z.object({ limit: z.int(), remaining: z.int(), reset: z.int().describe("Unix seconds") }).nullable();
+
+export const Verification = z.object({
+  valid: z.boolean(),
+  /** `paused` also says: not valid yet. */
+  code: z.enum(verificationCodes),
+  key_id: z.string().nullable(),
+  organization_id: z.string().nullable(),
+  group_id: z.string().nullable(),
+  environment: z.enum(environments).nullable(),
+  access: z.enum(accesses).nullable(),
+  scopes: z.array(z.string()),
+  owner: Key.shape.owner.nullable(),
+  metadata: z.record(z.string(), z.string()),
+  rate_limit: Left,
+  quota: Left,
+});
+export type Verification = z.output<typeof Verification>;

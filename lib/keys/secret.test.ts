@@ -29,7 +29,7 @@ describe("a new secret", () => {
     for (const { text, prefix, hash } of made.slice(0, 100)) {
       expect(prefix).toBe(text.slice(0, 14));
       expect(hash).toEqual(hashSecret(text));
-      expect(hash).toHaveLength(32);
+      expect(hash).toMatch(/^[0-9a-f]{64}$/);
     }
   });
 
@@ -100,8 +100,8 @@ describe("a text that is not quite a secret is refused without I/O", () => {
     ["a line break appended", `${good}\n`],
     ["a blank in front", ` ${good}`],
     ["the other environment's prefix before the same body", `${TEST}${good.slice(8)}`],
-    ["the hash in hex", hashSecret(good).toString("hex")],
-    ["the hash under the prefix", LIVE + hashSecret(good).toString("hex").slice(0, 38)],
+    ["the hash in hex", hashSecret(good)],
+    ["the hash under the prefix", LIVE + hashSecret(good).slice(0, 38)],
   ])("%s", (_, text) => {
     expect(parseSecret(good, PREFIXES)).not.toBeNull();
     expect(parseSecret(text, PREFIXES)).toBeNull();

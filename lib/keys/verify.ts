@@ -1,27 +1,42 @@
 import "server-only";
-import type { Access, Environment, Permission } from "@/lib/access/permissions";
-import { reachOf } from "@/lib/access/permissions";
+import { type Access, accessIncludes, type Environment, type Permission, reachOf } from "@/lib/access/permissions";
+import { chargeCredits } from "@/lib/credits/credits";
 import { verifyPool } from "@/lib/db";
 import { env } from "@/lib/env";
-import { addressGroup, admits } from "@/lib/keys/addresses";
+import { databaseAway } from "@/lib/errors";
+import { addressGroup, type Block, blocksAdmit, toBlocks } from "@/lib/keys/addresses";
+import { Cache } from "@/lib/keys/cache";
 import { parseSecret } from "@/lib/keys/secret";
-import { takeQuota } from "@/lib/limits/quota";
-import { limitStore } from "@/lib/limits/store";
-import { type Limit, type LimitState, minuteLimit, monthEnd, monthOf } from "@/lib/limits/window";
+import { lease } from "@/lib/leases";
+import { type QuotaAccount, quotaAccount } from "@/lib/limits/quota";
+import { limitStore, type Taken } from "@/lib/limits/store";
+import { type Limit, type LimitState, minuteLimit, monthOf } from "@/lib/limits/window";
+import { once } from "@/lib/runtime";
 
 /**
- * Whether a secret may make a call. The one function every entrance asks: gateway, management API, forward-auth.
- * A "no" is a value, in the order of contract.md §4; only a database that is away throws. A refused request counts nowhere.
+ * Whether a secret may make a call. The one function every entrance asks: gateway, management API, forward-auth, back ends. From memory
+ * while this node holds a lease (lib/leases.ts), else by one query. A "no" is a value, in the order of contract.md §4, and costs nothing
+ * anywhere; only a database that is away throws.
  */
 
 export interface Need {
-  /** What the call does; the key's access must hold it. */
-  permission: Permission;
-  /** What the call touches, where it is a data route. */
-  scope: string | null;
+  /** What the call does; the key's access must hold it. Null: any key may. */
+  permission: Permission | null;
+  /** What the call touches: the key must have all of these scopes. */
+  scopes: readonly string[];
+  /** Accesses that the key's own must include. */
+  accesses: readonly Access[];
   ip: string | null;
+  /** Whose keys are known at all; null: everybody's. */
+  within: { orgId: string; environment: Environment | null } | null;
   /** A free call (its own limits) counts against neither limit nor quota. */
   free: boolean;
+  /** A limit of the route's own, per minute and key, besides the key's. */
+  route: { name: string; limit: number } | null;
+  /** Whole credits that the call costs, of a live key. */
+  cost: number;
+  /** What the charge is booked under. */
+  requestId: string;
 }
 
 /** What verification knows of a key: plain values, no row. */
@@ -37,6 +52,8 @@ export interface KeySnapshot {
   access: Access;
   /** Already intersected with the organization's. */
   scopes: string[];
+  owner: { type: "member" | "organization"; id: string; name: string };
+  metadata: Record<string, string>;
   minuteLimit: number;
   monthLimit: number;
 }
@@ -51,31 +68,61 @@ export type RefusalCode =
   | "ip_not_allowed"
   | "insufficient_scope"
   | "quota_exceeded"
-  | "rate_limit_exceeded";
+  | "rate_limit_exceeded"
+  | "insufficient_credits";
 
 export interface Limits {
   rate: LimitState;
+  /** Where the route has a limit of its own. */
+  route: LimitState | null;
   quota: LimitState;
 }
 
-interface Needed {
-  permission: Permission;
-  scope: string | null;
+/** The first thing that is missing. */
+export type Needed = { permission: Permission } | { access: Access } | { scope: string };
+
+export interface Accepted {
+  valid: true;
+  key: KeySnapshot;
+  limits: Limits;
+  /** Whether it was counted against the quota. */
+  counted: boolean;
+  /** Credits charged. */
+  charged: number;
 }
 
-export type Verdict =
-  | { valid: true; key: KeySnapshot; limits: Limits }
-  | {
-      valid: false;
-      code: RefusalCode;
-      key: KeySnapshot | null;
-      limits: Limits | null;
-      needed: Needed | null;
-      unknownLimit: LimitState | null;
-    };
+export interface Refused {
+  valid: false;
+  code: RefusalCode;
+  key: KeySnapshot | null;
+  limits: Limits | null;
+  needed: Needed | null;
+  unknownLimit: LimitState | null;
+}
+
+export type Verdict = Accepted | Refused;
 
 const UNKNOWN_PER_MINUTE = 30;
-const MONTH_SECONDS = 30 * 86_400; // of the quota, as the RateLimit headers name it; the real length is monthEnd's
+const MOST_CACHED = 100_000;
+const MOST_UNKNOWN = 10_000;
+/** Look-ups that may wait for a connection before the next is refused. */
+const MOST_WAITING = 100;
+
+/** A snapshot with what decides about it, in the form it is asked in. */
+interface Entry {
+  key: KeySnapshot;
+  rate: Limit;
+  quota: QuotaAccount;
+  /** The addresses of key, group and organization, where they are set: all must admit. */
+  addresses: Block[][];
+  revoked: boolean;
+  paused: boolean;
+  deactivated: boolean;
+  /** Milliseconds since 1970, or infinity. */
+  endsAt: number;
+  expiresAt: number;
+  notBefore: number;
+}
 
 interface Row {
   secretId: string;
@@ -91,6 +138,9 @@ interface Row {
   keyScopes: string[];
   keyRpm: number | null;
   keyIps: string[];
+  metadata: Record<string, string>;
+  ownerId: string | null;
+  ownerName: string | null;
   notBefore: Date | null;
   expiresAt: Date | null;
   pausedAt: Date | null;
@@ -112,101 +162,216 @@ interface Row {
 const LOOKUP = `
 select s."id" as "secretId", s."endsAt", s."prefix", k."id" as "keyId", k."name", k."orgId", k."groupId", k."environment", k."access",
   k."scopes" as "keyScopes", k."requestsPerMinute" as "keyRpm", k."allowedIps" as "keyIps", k."notBefore", k."expiresAt", k."pausedAt", k."revokedAt",
+  k."metadata", k."ownerId", u."name" as "ownerName",
   g."requestsPerMinute" as "groupRpm", g."allowedIps" as "groupIps", g."archivedAt",
   o."name" as "orgName", o."requestsPerMinute" as "orgRpm", o."requestsPerMonth" as "orgMonth", o."scopes" as "orgScopes", o."allowedIps" as "orgIps", o."deactivatedAt",
   p."requestsPerMinute" as "planRpm", p."requestsPerMonth" as "planMonth", p."scopes" as "planScopes", coalesce(q."used", 0) as "used"
 from "KeySecret" s join "Key" k on k."id" = s."keyId" join "Group" g on g."id" = k."groupId" join "Org" o on o."id" = k."orgId" join "Plan" p on p."id" = o."planId"
+  left join "User" u on u."id" = k."ownerId"
   left join "QuotaPeriod" q on q."orgId" = k."orgId" and q."environment" = k."environment" and q."month" = $2
 where s."hash" = $1`;
 
-export async function verify(text: string, need: Need, nowMs: number): Promise<Verdict> {
+/** `text` as the caller sent it. Answers at once (no promise) when all that it takes is in memory. */
+export function verify(text: string, need: Need, nowMs: number): Verdict | Promise<Verdict> {
   const { live, test } = env().keyPrefixes;
   const secret = parseSecret(text, [live, test]);
-  if (secret === null) return unknown(null);
-
-  const found = await verifyPool().query<Row>({ name: "verify", text: LOOKUP, values: [secret.hash, monthOf(nowMs)] });
-  const row = found.rows[0];
-  if (row === undefined) return unknownSecret(need.ip, nowMs);
-
-  const key = toSnapshot(row);
-  const refuse = (code: RefusalCode, limits: Limits | null, needed: Needed | null = null): Verdict => ({
-    valid: false,
-    code,
-    key,
-    limits,
-    needed,
-    unknownLimit: null,
-  });
-
-  const state = stateRefusal(row, nowMs);
-  if (state !== null) return refuse(state, null); // its limits would tell a key that was from one that never was
-  const limits = () => peek(key, row.used, nowMs);
-  if (row.deactivatedAt !== null) return refuse("account_deactivated", await limits());
-  if (![row.keyIps, row.groupIps, row.orgIps].every((list) => admits(list, need.ip))) return refuse("ip_not_allowed", await limits());
-  if (reachOf({ type: "key", role: key.access }, need.permission) === null || (need.scope !== null && !key.scopes.includes(need.scope))) {
-    return refuse("insufficient_scope", await limits(), { permission: need.permission, scope: need.scope });
-  }
-  return need.free ? { valid: true, key, limits: await limits() } : count(key, row.used, nowMs, refuse);
+  if (secret === null) return refusal("not_found");
+  const known = lease()?.held() ? cache().get(secret.hash) : undefined;
+  if (known === undefined) return lookUp(secret.hash, nowMs).then((entry) => judge(entry, need, nowMs));
+  return judge(known, need, nowMs);
 }
 
-/** The limits of a key as they stand, nothing counted. */
-async function peek(key: KeySnapshot, used: number, nowMs: number): Promise<Limits> {
-  const [rate] = await limitStore().peek([rateLimit(key)], nowMs);
-  return { rate: rate as LimitState, quota: quotaState(key, used, nowMs) };
+/** How many keys verification knows by heart, and how often that was enough. */
+export function cacheState(): { size: number; unknown: number; hits: number; misses: number } {
+  const { size, unknownSize, hits, misses } = cache();
+  return { size, unknown: unknownSize, hits, misses };
 }
 
-async function count(
-  key: KeySnapshot,
-  usedBefore: number,
-  nowMs: number,
-  refuse: (code: RefusalCode, limits: Limits) => Verdict,
-): Promise<Verdict> {
-  const rate = rateLimit(key);
-  const taken = usedBefore < key.monthLimit ? await limitStore().take([rate], nowMs) : null;
-  if (taken === null) return refuse("quota_exceeded", await peek(key, usedBefore, nowMs));
-  const state = taken.states[0] as LimitState;
-  if (!taken.allowed) return refuse("rate_limit_exceeded", { rate: state, quota: quotaState(key, usedBefore, nowMs) });
-  const quota = await takeQuota(key.orgId, key.environment, monthOf(nowMs), key.monthLimit);
-  const limits = { rate: state, quota: quotaState(key, quota.used, nowMs) };
-  if (quota.allowed) return { valid: true, key, limits };
-  await limitStore().give([rate], nowMs);
-  return refuse("quota_exceeded", { ...limits, rate: { ...state, remaining: state.remaining + 1 } });
+function judge(entry: Entry | null, need: Need, nowMs: number): Verdict | Promise<Verdict> {
+  if (entry === null) return unknownSecret(need.ip, nowMs);
+  if (need.within !== null && !isWithin(entry.key, need.within)) return refusal("not_found");
+  const state = stateRefusal(entry, nowMs);
+  if (state !== null) return refusal(state, entry.key); // its limits would tell a key that was from one that never was
+  const code = rightsRefusal(entry, need);
+  if (code !== null) return peek(entry, need, nowMs, (limits) => refusal(code.code, entry.key, limits, code.needed));
+  if (need.free) return peek(entry, need, nowMs, (limits) => ({ valid: true, key: entry.key, limits, counted: false, charged: 0 }));
+  return count(entry, need, nowMs);
 }
 
-function rateLimit(key: KeySnapshot): Limit {
-  return { name: "key", subject: `key:${key.keyId}`, limit: key.minuteLimit, windowSeconds: 60 };
-}
-
-function quotaState(key: KeySnapshot, used: number, nowMs: number): LimitState {
-  return {
-    name: "month",
-    limit: key.monthLimit,
-    remaining: Math.max(0, key.monthLimit - used),
-    windowSeconds: MONTH_SECONDS,
-    resetAt: monthEnd(nowMs),
-  };
-}
-
-function unknown(unknownLimit: LimitState | null, code: RefusalCode = "not_found"): Verdict {
-  return { valid: false, code, key: null, limits: null, needed: null, unknownLimit };
-}
-
-/** Well-formed secrets that nobody made are limited per address, so that guessing is slow; valid keys from there still pass. */
-async function unknownSecret(ip: string | null, nowMs: number): Promise<Verdict> {
-  const subject = `unknown:${ip === null ? "?" : addressGroup(ip)}`;
-  const taken = await limitStore().take([{ name: "unknown", subject, limit: UNKNOWN_PER_MINUTE, windowSeconds: 60 }], nowMs);
-  const state = taken.states[0] as LimitState;
-  return taken.allowed ? unknown(state) : unknown(state, "rate_limit_exceeded");
+function isWithin(key: KeySnapshot, { orgId, environment }: { orgId: string; environment: Environment | null }): boolean {
+  return key.orgId === orgId && (environment === null || environment === key.environment);
 }
 
 /** The key's own state; instants are compared as instants. A retired secret of a living key reads as revoked. */
-function stateRefusal(row: Row, nowMs: number): RefusalCode | null {
-  const past = (at: Date | null) => at !== null && at.getTime() <= nowMs;
-  if (row.revokedAt !== null || row.archivedAt !== null || past(row.endsAt)) return "revoked";
-  if (past(row.expiresAt)) return "expired";
-  if (row.pausedAt !== null) return "paused";
-  if (row.notBefore !== null && row.notBefore.getTime() > nowMs) return "scheduled";
+function stateRefusal(entry: Entry, nowMs: number): RefusalCode | null {
+  if (entry.revoked || nowMs >= entry.endsAt) return "revoked";
+  if (nowMs >= entry.expiresAt) return "expired";
+  if (entry.paused) return "paused";
+  return nowMs < entry.notBefore ? "scheduled" : null;
+}
+
+function rightsRefusal({ key, deactivated, addresses }: Entry, need: Need): { code: RefusalCode; needed: Needed | null } | null {
+  if (deactivated) return { code: "account_deactivated", needed: null };
+  for (const list of addresses) if (!blocksAdmit(list, need.ip)) return { code: "ip_not_allowed", needed: null };
+  const lacks = (needed: Needed) => ({ code: "insufficient_scope" as const, needed });
+  if (need.permission !== null && reachOf({ type: "key", role: key.access }, need.permission) === null)
+    return lacks({ permission: need.permission });
+  for (const access of need.accesses) if (!accessIncludes(key.access, access)) return lacks({ access });
+  for (const scope of need.scopes) if (!key.scopes.includes(scope)) return lacks({ scope });
   return null;
+}
+
+function limitsOf(entry: Entry, { route }: Need): Limit[] {
+  if (route === null) return [entry.rate];
+  return [
+    entry.rate,
+    { name: route.name, subject: `route:${route.name}:${entry.key.keyId}`, limit: halved(route.limit, entry.key), windowSeconds: 60 },
+  ];
+}
+
+const halved = (limit: number, key: KeySnapshot) => (key.environment === "test" ? Math.max(1, Math.floor(limit / 2)) : limit);
+
+function toLimits(entry: Entry, states: readonly LimitState[], nowMs: number): Limits {
+  return { rate: states[0] as LimitState, route: states[1] ?? null, quota: entry.quota.state(nowMs, entry.key.monthLimit) };
+}
+
+/** The limits of a key as they stand, nothing counted. */
+function peek(entry: Entry, need: Need, nowMs: number, then: (limits: Limits) => Verdict): Verdict | Promise<Verdict> {
+  const states = limitStore().peek(limitsOf(entry, need), nowMs);
+  if (states instanceof Promise) return states.then((peeked) => then(toLimits(entry, peeked, nowMs)));
+  return then(toLimits(entry, states, nowMs));
+}
+
+/** All of a request's limits or none: a unit of the quota is taken first, in memory, and goes back when another limit refuses. */
+function count(entry: Entry, need: Need, nowMs: number): Verdict | Promise<Verdict> {
+  if (!entry.quota.take(nowMs, entry.key.monthLimit)) return reserveAndCount(entry, need, nowMs);
+  let taken: Taken | Promise<Taken>;
+  try {
+    taken = limitStore().take(limitsOf(entry, need), nowMs);
+  } catch (error) {
+    entry.quota.give(nowMs);
+    throw error;
+  }
+  if (!(taken instanceof Promise)) return counted(entry, need, taken, nowMs);
+  return taken.then(
+    (done) => counted(entry, need, done, nowMs),
+    (error: unknown) => {
+      entry.quota.give(nowMs);
+      throw error;
+    },
+  );
+}
+
+async function reserveAndCount(entry: Entry, need: Need, nowMs: number): Promise<Verdict> {
+  if (await entry.quota.reserve(nowMs, entry.key.monthLimit)) return count(entry, need, nowMs);
+  return peek(entry, need, nowMs, (limits) => refusal("quota_exceeded", entry.key, limits));
+}
+
+function counted(entry: Entry, need: Need, taken: Taken, nowMs: number): Verdict | Promise<Verdict> {
+  if (!taken.allowed) {
+    entry.quota.give(nowMs);
+    return refusal("rate_limit_exceeded", entry.key, toLimits(entry, taken.states, nowMs));
+  }
+  const accepted: Accepted = { valid: true, key: entry.key, limits: toLimits(entry, taken.states, nowMs), counted: true, charged: 0 };
+  return need.cost > 0 && entry.key.environment === "live" ? charge(entry, need, accepted, nowMs) : accepted;
+}
+
+async function charge(entry: Entry, need: Need, accepted: Accepted, nowMs: number): Promise<Verdict> {
+  const giveBack = async () => {
+    entry.quota.give(nowMs);
+    await limitStore().give(limitsOf(entry, need), nowMs);
+  };
+  let paid: boolean;
+  try {
+    paid = (await chargeCredits(entry.key.orgId, need.cost, "call", need.requestId)).paid;
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
+  if (paid) return { ...accepted, charged: need.cost };
+  await giveBack();
+  return peek(entry, need, nowMs, (limits) => refusal("insufficient_credits", entry.key, limits));
+}
+
+function refusal(
+  code: RefusalCode,
+  key: KeySnapshot | null = null,
+  limits: Limits | null = null,
+  needed: Needed | null = null,
+  unknownLimit: LimitState | null = null,
+): Refused {
+  return { valid: false, code, key, limits, needed, unknownLimit };
+}
+
+/** Well-formed secrets that nobody made are limited per address, so that guessing is slow; valid keys from there still pass. */
+function unknownSecret(ip: string | null, nowMs: number): Verdict | Promise<Verdict> {
+  if (ip === null) return refusal("not_found");
+  const taken = limitStore().take(
+    [{ name: "unknown", subject: `unknown:${addressGroup(ip)}`, limit: UNKNOWN_PER_MINUTE, windowSeconds: 60 }],
+    nowMs,
+  );
+  const then = ({ allowed, states }: Taken) =>
+    refusal(allowed ? "not_found" : "rate_limit_exceeded", null, null, null, states[0] as LimitState);
+  return taken instanceof Promise ? taken.then(then) : then(taken);
+}
+
+// Memory and database
+
+function cache(): Cache<Entry> {
+  return once("keys.cache", () => {
+    const made = new Cache<Entry>(MOST_CACHED, MOST_UNKNOWN);
+    lease()?.onStale((stale) => made.forget(stale));
+    return made;
+  });
+}
+
+/** Requests for one unknown digest share one query; only what was read wholly under the lease, with nothing announced meanwhile, is kept. */
+function lookUp(hash: string, nowMs: number): Promise<Entry | null> {
+  const running = once("keys.lookups", () => new Map<string, { epoch: number; found: Promise<Entry | null> }>());
+  const held = lease()?.held() ? lease() : null;
+  const epoch = held?.epoch ?? Number.NaN;
+  const joined = running.get(hash);
+  if (joined !== undefined && joined.epoch === epoch) return joined.found;
+  const found = query(hash, nowMs).then((entry) => {
+    if (held?.epoch === epoch && held.held()) cache().put(hash, entry);
+    return entry;
+  });
+  if (held !== null) {
+    const mine = { epoch, found };
+    running.set(hash, mine);
+    const done = () => {
+      if (running.get(hash) === mine) running.delete(hash);
+    };
+    found.then(done, done);
+  }
+  return found;
+}
+
+async function query(hash: string, nowMs: number): Promise<Entry | null> {
+  const pool = verifyPool();
+  if (lease()?.away() || pool.waitingCount >= MOST_WAITING) throw databaseAway();
+  const { rows } = await pool.query<Row>({ name: "verify", text: LOOKUP, values: [Buffer.from(hash, "hex"), monthOf(nowMs)] });
+  lease()?.sawDatabase();
+  const row = rows[0];
+  return row === undefined ? null : toEntry(row, nowMs);
+}
+
+function toEntry(row: Row, nowMs: number): Entry {
+  const key = toSnapshot(row);
+  const quota = quotaAccount(key.orgId, key.environment);
+  quota.heard(row.used, nowMs);
+  return {
+    key,
+    rate: { name: "key", subject: `key:${key.keyId}`, limit: key.minuteLimit, windowSeconds: 60 },
+    quota,
+    addresses: [row.keyIps, row.groupIps, row.orgIps].filter((list) => list.length > 0).map(toBlocks),
+    revoked: row.revokedAt !== null || row.archivedAt !== null,
+    paused: row.pausedAt !== null,
+    deactivated: row.deactivatedAt !== null,
+    endsAt: row.endsAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    expiresAt: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    notBefore: row.notBefore?.getTime() ?? Number.NEGATIVE_INFINITY,
+  };
 }
 
 function toSnapshot(row: Row): KeySnapshot {
@@ -222,6 +387,11 @@ function toSnapshot(row: Row): KeySnapshot {
     environment: row.environment,
     access: row.access,
     scopes: row.keyScopes.filter((scope) => orgScopes.includes(scope)),
+    owner:
+      row.ownerId === null
+        ? { type: "organization", id: row.orgId, name: row.orgName }
+        : { type: "member", id: row.ownerId, name: row.ownerName ?? "" },
+    metadata: row.metadata,
     minuteLimit: minuteLimit({ plan: row.planRpm, org: row.orgRpm, group: row.groupRpm, key: row.keyRpm, environment: row.environment }),
     monthLimit: row.orgMonth ?? row.planMonth,
   };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Limit, minuteLimit, monthEnd, monthOf, secondsUntil, stateOf, windowStart } from "@/lib/limits/window";
+import { type Limit, minuteLimit, monthEnd, monthOf, monthStart, secondsUntil, stateOf, windowStart } from "@/lib/limits/window";
 
 const at = (text: string) => Date.parse(text);
 const unix = (text: string) => Date.parse(text) / 1000;
@@ -60,6 +60,8 @@ describe("a window", () => {
 describe("the month of a quota", () => {
   test.each([
     ["2026-11-20T12:00:00Z", "2026-11", "2026-12-01T00:00:00Z"],
+    ["2026-11-01T00:00:00.000Z", "2026-11", "2026-12-01T00:00:00Z"],
+    ["2026-10-31T23:59:59.999Z", "2026-10", "2026-11-01T00:00:00Z"],
     ["2026-12-31T23:59:59.999Z", "2026-12", "2027-01-01T00:00:00Z"],
     ["2027-01-01T00:00:00Z", "2027-01", "2027-02-01T00:00:00Z"],
     ["2026-02-28T23:59:59.999Z", "2026-02", "2026-03-01T00:00:00Z"],
@@ -74,7 +76,21 @@ describe("the month of a quota", () => {
     ["2026-10-31T23:00:00-12:00", "2026-11", "2026-12-01T00:00:00Z"],
   ])("at %s is %s and ends at %s", (now, month, end) => {
     expect(monthOf(at(now))).toBe(month);
+    expect(monthStart(at(now))).toBe(unix(`${month}-01T00:00:00Z`));
     expect(monthEnd(at(now))).toBe(unix(end));
+  });
+
+  test("holds every instant in exactly one month: it begins where the one before it ends", () => {
+    fc.assert(
+      fc.property(fc.date({ min: new Date("1970-02-01Z"), max: new Date("2200-01-01Z"), noInvalidDate: true }), (date) => {
+        const now = date.getTime();
+        const [start, end] = [monthStart(now), monthEnd(now)];
+        expect(start * 1000).toBeLessThanOrEqual(now);
+        expect(now).toBeLessThan(end * 1000);
+        expect([monthStart(start * 1000), monthStart(end * 1000 - 1), monthStart(end * 1000)]).toEqual([start, start, end]);
+        expect(monthEnd(start * 1000 - 1)).toBe(start);
+      }),
+    );
   });
 
   test("ends in another month than it holds, one second after its last second", () => {

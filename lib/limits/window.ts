@@ -43,6 +43,12 @@ export function monthOf(nowMs: number): string {
   return new Date(nowMs).toISOString().slice(0, 7);
 }
 
+/** Unix seconds at which the month that holds `nowMs` began. */
+export function monthStart(nowMs: number): number {
+  const date = new Date(nowMs);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / 1000;
+}
+
 /** Unix seconds at which the month after `nowMs` begins. */
 export function monthEnd(nowMs: number): number {
   const date = new Date(nowMs);

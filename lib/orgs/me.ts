@@ -1,11 +1,12 @@
 import "server-only";
 import { authorize, type Can } from "@/lib/access/permissions";
 import { now } from "@/lib/clock";
+import { creditsOf } from "@/lib/credits/credits";
 import { db } from "@/lib/db";
 import type { Caller } from "@/lib/endpoint";
 import { AppError } from "@/lib/errors";
 import { getKey } from "@/lib/keys/keys";
-import { creditsOf, toOrg } from "@/lib/orgs/orgs";
+import { toOrg } from "@/lib/orgs/orgs";
 import type { Credits, LimitsView, Me } from "@/lib/orgs/schema";
 
 /** What a caller may know of itself. */

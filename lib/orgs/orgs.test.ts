@@ -1,14 +1,15 @@
 import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Actor, authorize, DEPLOYMENT } from "@/lib/access/permissions";
+import { authorize, DEPLOYMENT } from "@/lib/access/permissions";
 import { memberActor, personActor } from "@/lib/auth/actor";
 import { now } from "@/lib/clock";
+import { chargeCredits, creditsOf, grantCredits, refundCredits } from "@/lib/credits/credits";
 import { db, writer } from "@/lib/db";
-import { clientIdOf } from "@/lib/ids";
+import { clientIdOf, newId } from "@/lib/ids";
 import { verify } from "@/lib/keys/verify";
 import { getCredits, getLimits, getMe } from "@/lib/orgs/me";
-import { createInvite, createOrg, creditsOf, enableAccess, getOrg, listMembers, listOrgs } from "@/lib/orgs/orgs";
+import { createInvite, createOrg, enableAccess, getOrg, listMembers, listOrgs } from "@/lib/orgs/orgs";
 import { eventsOf, newKey, newMember, newOrg, newPerson, operator, origin, refusal, useDatabase } from "@/lib/testing/factories";
 
 const { dataDir } = await useDatabase();
@@ -238,34 +239,19 @@ describe("what a caller knows of itself", () => {
     expect(await getMe(authorize(actor, "self.read"))).toMatchObject({ user: { user_id: actor.id, key_name: null }, key: null });
   });
 
-  test("credits: the sum of the ledger, grants as purchases, of this organization alone", async () => {
-    const [org, other] = [await newOrg({ planId: "enterprise" }), await newOrg()];
-    const at = (seconds: number) => new Date(Date.UTC(2026, 10, 20, 12, 0, seconds));
-    const entry = (id: string, orgId: string, kind: string, amount: number, seconds: number) => ({
-      id,
-      orgId,
-      kind,
-      amount,
-      reason: id,
-      createdAt: at(seconds),
-    });
-    await writer().creditEntry.deleteMany({ where: { orgId: org.id } });
-    await writer().creditEntry.createMany({
-      data: [
-        entry("g1", org.id, "grant", 100, 1),
-        entry("c1", org.id, "charge", -30, 2),
-        entry("r1", org.id, "refund", 5, 3),
-        entry("g2", org.id, "grant", 10, 4),
-        entry("g3", other.id, "grant", 1_000, 5),
-      ],
-    });
-    const actor: Actor = (await newKey(org)).actor;
-    expect(await getCredits(authorize(actor, "self.read"))).toEqual({
+  test("credits: what charges and refunds left of them, grants as purchases, of this organization alone", async () => {
+    const [org, other] = [await newOrg(), await newOrg()];
+    const [first, later] = [await db.creditEntry.findFirstOrThrow({ where: { orgId: org.id } }), now() + 60_000];
+    await writer().$transaction((tx) => grantCredits(tx, org.id, 100, "bought", later));
+    await writer().$transaction((tx) => grantCredits(tx, other.id, 1_000, "bought by others"));
+    await chargeCredits(org.id, 30, "call", newId("req"));
+    await refundCredits(org.id, 5, "call that failed", newId("req"));
+    expect(await getCredits(authorize((await newKey(org)).actor, "self.read"))).toEqual({
       credits: {
-        available: 85,
+        available: 125,
         purchases: [
-          { id: "g2", amount: 10, reason: "g2", created_at: at(4).toISOString() },
-          { id: "g1", amount: 100, reason: "g1", created_at: at(1).toISOString() },
+          { id: expect.stringMatching(/^crd_/), amount: 100, reason: "bought", created_at: new Date(later).toISOString() },
+          { id: first.id, amount: 50, reason: "first credits of the plan Free", created_at: first.createdAt.toISOString() },
         ],
       },
     });

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Can, Role } from "@/lib/access/permissions";
 import { change, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
+import { grantCredits } from "@/lib/credits/credits";
 import { db, type Prisma, type Tx } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError } from "@/lib/errors";
@@ -53,22 +54,10 @@ export async function insertOrg(
       scopes: input.scopes ?? [],
       isDemo: input.isDemo ?? false,
       createdAt,
-      ...(plan.firstCredits > 0
-        ? {
-            credits: {
-              create: {
-                id: newId("crd", createdAt.getTime()),
-                kind: "grant",
-                amount: plan.firstCredits,
-                reason: `first credits of the plan ${plan.name}`,
-                createdAt,
-              },
-            },
-          }
-        : {}),
     },
     include: { plan: true },
   });
+  await grantCredits(tx, org.id, plan.firstCredits, `first credits of the plan ${plan.name}`, createdAt.getTime());
   const view = toOrg(org);
   return {
     org,
@@ -88,12 +77,6 @@ async function freeSlug(tx: Tx, name: string): Promise<string> {
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`slug:${base}`}, 0))`; // two of one name at once: the second sees the first
   const taken = await tx.org.findUnique({ where: { slug: base }, select: { id: true } });
   return taken === null ? base : `${base}-${randomBytes(3).toString("hex")}`;
-}
-
-/** Credits left: the sum of the ledger. */
-export async function creditsOf(orgId: string): Promise<number> {
-  const sum = await db.creditEntry.aggregate({ where: { orgId }, _sum: { amount: true } });
-  return sum._sum.amount ?? 0;
 }
 
 export async function listMembers(actor: Can<"members.read">): Promise<List<Member>> {

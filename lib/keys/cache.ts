@@ -1,0 +1,112 @@
+import type { Stale } from "@/lib/leases";
+
+/**
+ * What verification knows by heart: entries by the whole digest of their secret, and, apart from them, digests that nobody made. Both
+ * bounded: what was not asked for since its last turn leaves first (second chance). Knows nothing of leases: who asks checks his own.
+ */
+
+/** What an entry was made from: when one of these ids changes, it is stale. */
+export interface Origins {
+  keyId: string;
+  groupId: string;
+  orgId: string;
+}
+
+interface Slot<T> {
+  value: T;
+  asked: boolean;
+}
+
+export class Cache<T extends { key: Origins }> {
+  readonly #most: number;
+  readonly #mostUnknown: number;
+  #slots = new Map<string, Slot<T>>();
+  #hashesOfKey = new Map<string, string[]>();
+  #unknown = new Set<string>();
+  hits = 0;
+  misses = 0;
+
+  constructor(most: number, mostUnknown: number) {
+    this.#most = most;
+    this.#mostUnknown = mostUnknown;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  get unknownSize(): number {
+    return this.#unknown.size;
+  }
+
+  /** The entry; null for a digest known to be nobody's; undefined when that is not known. */
+  get(hash: string): T | null | undefined {
+    const slot = this.#slots.get(hash);
+    if (slot !== undefined) {
+      slot.asked = true;
+      this.hits += 1;
+      return slot.value;
+    }
+    if (this.#unknown.has(hash)) {
+      this.hits += 1;
+      return null;
+    }
+    this.misses += 1;
+    return undefined;
+  }
+
+  put(hash: string, value: T | null): void {
+    if (value === null) {
+      this.#unknown.add(hash);
+      if (this.#unknown.size > this.#mostUnknown) this.#unknown.delete(this.#unknown.values().next().value as string);
+      return;
+    }
+    if (!this.#slots.has(hash)) {
+      const siblings = this.#hashesOfKey.get(value.key.keyId);
+      if (siblings === undefined) this.#hashesOfKey.set(value.key.keyId, [hash]);
+      else siblings.push(hash);
+    }
+    this.#slots.set(hash, { value, asked: false });
+    if (this.#slots.size > this.#most) this.#evict();
+  }
+
+  /** Drops what was made from any of these ids; null drops everything. What was unknown may be known from now on. */
+  forget(stale: Stale): void {
+    this.#unknown.clear();
+    if (stale === null) {
+      this.#slots.clear();
+      this.#hashesOfKey.clear();
+      return;
+    }
+    for (const id of stale) {
+      const hashes = this.#hashesOfKey.get(id);
+      if (hashes !== undefined) for (const hash of [...hashes]) this.#drop(hash);
+      // Groups and organizations change rarely: looking through all costs less than an index of them.
+      else if (!id.startsWith("key_")) {
+        for (const [hash, { value }] of this.#slots) if (value.key.groupId === id || value.key.orgId === id) this.#drop(hash);
+      }
+    }
+  }
+
+  #evict(): void {
+    for (const [hash, slot] of this.#slots) {
+      if (!slot.asked) {
+        this.#drop(hash);
+        return;
+      }
+      slot.asked = false;
+      this.#slots.delete(hash);
+      this.#slots.set(hash, slot);
+    }
+  }
+
+  #drop(hash: string): void {
+    const slot = this.#slots.get(hash);
+    if (slot === undefined) return;
+    this.#slots.delete(hash);
+    const { keyId } = slot.value.key;
+    const left = (this.#hashesOfKey.get(keyId) ?? []).filter((each) => each !== hash);
+    if (left.length === 0) this.#hashesOfKey.delete(keyId);
+    else this.#hashesOfKey.set(keyId, left);
+  }
+}
