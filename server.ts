@@ -115,7 +115,7 @@ function handler(env: Env, pages: Handler): Handler {
     if (!API_PATHS.test(path)) {
       dressPage(request, response, front, env);
       if (!isDecodable(path)) request.url = "/404"; // Next itself would answer 500
-      if (!path.startsWith("/_next/") && lease()?.away()) return away(response, front);
+      if (!/^\/(_next|docs)(\/|$)/.test(path) && lease()?.away()) return away(response, front);
     }
     pages(request, response);
   };

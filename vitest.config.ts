@@ -36,6 +36,17 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: "rig",
+          include: ["e2e/rig/**/*.spec.ts"],
+          testTimeout: process.env.RIG === "full" ? 3_600_000 : 120_000,
+          hookTimeout: 120_000,
+          // Every file starts a deployment, and measures.
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

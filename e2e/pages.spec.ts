@@ -43,7 +43,7 @@ for (const width of [1440, 390]) {
         "/keys/key_nothing",
       ].map((place) => home + place);
       const outside = ["/sign-in", "/sign-up", "/forgot", "/reset/some-token", "/invites/some-token"];
-      for (const place of [...inside, "/account", "/docs", "/docs/reference", "/docs/errors", "/nowhere", ...outside]) {
+      for (const place of [...inside, "/account", "/docs", "/docs/reference", "/docs/errors", "/docs/gateway", "/nowhere", ...outside]) {
         if (place === outside[0]) await page.context().clearCookies();
         await page.goto(place);
         await expect(page.locator("h1").first(), place).toBeVisible();

@@ -185,12 +185,15 @@ export class Lease {
   }
 
   async #run(): Promise<void> {
+    let failed = false;
     while (!this.#stopped) {
       const channel = this.#channel;
       try {
         if (channel === null) {
-          await this.#world.sleep(RETRY_MS);
+          if (failed) await this.#world.sleep(RETRY_MS);
+          failed = true; // until it went well; a lost connection is tried again at once, a refused one after a while
           if (!this.#stopped) await this.#connect();
+          failed = false;
           continue;
         }
         await this.#pause();

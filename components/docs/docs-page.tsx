@@ -9,6 +9,7 @@ const pages = [
   { href: "/docs", label: "Quick start" },
   { href: "/docs/reference", label: "API reference" },
   { href: "/docs/errors", label: "Errors" },
+  { href: "/docs/gateway", label: "In front of your API" },
 ] as const;
 
 type DocsPageProps = {

@@ -220,7 +220,7 @@ function forwardAuth(call: Call, front: Front, trace: Trace, nowMs: number): Dra
     requestId: front.id,
   };
   const respond = (verdict: Verdict): Draft | Promise<Draft> => {
-    note(verdict, trace);
+    note(verdict, front, trace);
     if (!verdict.valid) return mask(refuse(verdict, front, trace, nowMs));
     const { headers, body } = identityOf(verdict.key);
     return { status: 200, body, headers: [...JSON_TYPE, ...headers, "X-Latchkey-Request-Id", front.id] };

@@ -12,6 +12,9 @@ import { looksLikeSecret } from "@/lib/keys/secret";
 import { type KeySnapshot, type Need, type RefusalCode, type Refused, type Verdict, verify } from "@/lib/keys/verify";
 import { limitStore } from "@/lib/limits/store";
 import { type Limit, type LimitState, secondsUntil } from "@/lib/limits/window";
+import { log } from "@/lib/log";
+import { counter } from "@/lib/metrics";
+import { once } from "@/lib/runtime";
 
 /** Who calls, and whether this endpoint is for them: credential → verdict or session → actor that was asked. */
 
@@ -128,7 +131,7 @@ async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: 
     cost: 0,
     requestId: origin.id,
   };
-  const verdict = note(await verify(secret, need, nowMs), trace);
+  const verdict = note(await verify(secret, need, nowMs), origin, trace);
   if (!verdict.valid) return refuse(verdict, origin, trace, nowMs);
   const { key, limits } = verdict;
   return {
@@ -138,7 +141,7 @@ async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: 
 }
 
 /** Keeps what answer and log need of a verdict. */
-export function note<V extends Verdict>(verdict: V, trace: Trace): V {
+export function note<V extends Verdict>(verdict: V, origin: Origin, trace: Trace): V {
   trace.key = verdict.key;
   if (verdict.limits !== null) {
     const { rate, route, quota } = verdict.limits;
@@ -153,9 +156,21 @@ export function note<V extends Verdict>(verdict: V, trace: Trace): V {
     if (verdict.unknownLimit !== null) {
       trace.shown = verdict.unknownLimit;
       trace.limits = [verdict.unknownLimit];
+      countUnknown(verdict, origin);
     }
   }
   return verdict;
+}
+
+const unknownSecrets = once("http.unknown", () =>
+  counter("latchkey_unknown_secrets_total", "Calls with a well-formed key that nobody made."),
+);
+
+/** Nobody's log has a row for them: they are counted, and an address that has used up its minute is named once in ours. */
+function countUnknown({ code, unknownLimit }: Refused, origin: Origin): void {
+  unknownSecrets.add(1);
+  if (code === "not_found" && unknownLimit?.remaining === 0)
+    log("warn", "an address has tried as many unknown keys as a minute allows", { ip: origin.ip, tried: unknownLimit.limit });
 }
 
 /** Throws what a refused key is answered. */

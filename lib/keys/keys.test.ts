@@ -6,7 +6,7 @@ import { newId } from "@/lib/ids";
 import { countKeys, createKey, getKey, keyActivity, listKeys, revokeKey } from "@/lib/keys/keys";
 import type { CreateKey, KeyFilter } from "@/lib/keys/schema";
 import { hashSecret, parseSecret } from "@/lib/keys/secret";
-import { verify } from "@/lib/keys/verify";
+import { type Need, verify } from "@/lib/keys/verify";
 import {
   eventsOf,
   newGroup,
@@ -27,8 +27,18 @@ const ALL: KeyFilter = { limit: 50 };
 const creator = (actor: Actor) => authorize(actor, "keys.create");
 const reader = (actor: Actor) => authorize(actor, "keys.read");
 const revoker = (actor: Actor) => authorize(actor, "keys.revoke");
-const isAccepted = async (secret: string) =>
-  (await verify(secret, { permission: "self.read", scope: null, ip: "203.0.113.7", free: true }, now())).valid;
+const ANY_CALL: Need = {
+  permission: "self.read",
+  scopes: [],
+  accesses: [],
+  ip: "203.0.113.7",
+  within: null,
+  free: true,
+  route: null,
+  cost: 0,
+  requestId: "req_1",
+};
+const isAccepted = async (secret: string) => (await verify(secret, ANY_CALL, now())).valid;
 
 async function setting(
   role: Role = "admin",
@@ -96,7 +106,9 @@ describe("generating a key", () => {
       ]);
       expect(rows[0]?.n, name).toBe(0);
     }
-    const { rows } = await owner.query<{ hash: Buffer }>(`select "hash" from "KeySecret" where "hash" = $1`, [hashSecret(secret)]);
+    const { rows } = await owner.query<{ hash: Buffer }>(`select "hash" from "KeySecret" where "hash" = $1`, [
+      Buffer.from(hashSecret(secret), "hex"),
+    ]);
     expect(rows).toHaveLength(1);
   });
 
@@ -489,7 +501,7 @@ describe("listing keys", () => {
         const key = await newKey(org, { group, insert: { name }, ...state });
         if (name === "rotating")
           await writer().keySecret.create({
-            data: { id: newId("sec"), keyId: key.id, hash: new Uint8Array(hashSecret(key.id)), prefix: "lk_live_oldone", endsAt: soon },
+            data: { id: newId("sec"), keyId: key.id, hash: Buffer.from(hashSecret(key.id), "hex"), prefix: "lk_live_oldone", endsAt: soon },
           });
       }
       const all = await listKeys(reader(actor), ALL);

@@ -29,6 +29,8 @@ export async function verifyKey(actor: Can<"keys.verify">, input: VerifyKey, cal
     throw new AppError("invalid_request", "The request is not valid: ip is not an address.", { details: { ip: "is not an address" } });
   const begun = performance.now();
   const nowMs = now();
+  // A calling key's own record has the request's id. One id for the record and the charge, so that the ledger leads to the log.
+  const requestId = actor.type === "operator" ? actor.request.id : newId("req");
   const verdict = await verify(
     input.key,
     {
@@ -40,15 +42,14 @@ export async function verifyKey(actor: Can<"keys.verify">, input: VerifyKey, cal
       free: false,
       route: null,
       cost: input.cost ?? 0,
-      requestId: actor.request.id,
+      requestId,
     },
     nowMs,
   );
   const { key } = verdict;
   if (key !== null) {
     await recordUsage({
-      // The caller's own record has the request's id.
-      requestId: actor.type === "operator" ? actor.request.id : newId("req"),
+      requestId,
       at: nowMs,
       orgId: key.orgId,
       groupId: key.groupId,

@@ -16,8 +16,8 @@ const MOST = 2_000;
 const FIRST = 64;
 const IDLE_MS = 10_000;
 const SWEEP_MS = 1_000;
-/** Longer than any request works on after it took its unit. */
-const SURE_MS = 30_000;
+/** Longer than any request works on after it took its unit: its body alone may take a minute to arrive. */
+const SURE_MS = 120_000;
 /** A month that was used up is asked about again after this long: others may have given units back. */
 const RECHECK_MS = 1_000;
 /** How long one request waits for units that other nodes hold. */
@@ -37,13 +37,14 @@ class Block {
   /** The limit it was reserved under: under another one the rest goes back first. */
   limit = -1;
   want = FIRST;
-  /** Of the last reservation. */
+  /** Of the last reservation; 0 when it found nothing, so that none is tried ahead of time. */
   granted = 0;
   reservedAt = 0;
   usedAt = 0;
   /** When the month was last found used up. */
   emptyAt = Number.NEGATIVE_INFINITY;
-  reserving: Promise<void> | null = null;
+  /** Whether it is worth to try again. */
+  reserving: Promise<boolean> | null = null;
   /** An answer of the database was lost: more may be reserved for this node than it knows of. */
   inDoubt = false;
 
@@ -71,6 +72,17 @@ export class QuotaAccount {
     if (block.limit === -1 || block.left === 0) block.handedOut = handedOut;
   }
 
+  /** Asks the database what all nodes have been handed out; this node alone knows it anyway. Throws when the database is away. */
+  async refresh(nowMs: number): Promise<void> {
+    if ((lease()?.nodes.length ?? 2) < 2) return;
+    const block = this.#block(nowMs);
+    const { rows } = await meterPool().query<{ used: number }>(
+      'select "used" from "QuotaPeriod" where "orgId" = $1 and "environment" = $2 and "month" = $3',
+      [this.orgId, this.environment, block.month],
+    );
+    block.handedOut = rows[0]?.used ?? 0;
+  }
+
   /** Takes one unit of the month that holds `nowMs`; false when none is reserved here (then `reserve` and try again). */
   take(nowMs: number, limit: number): boolean {
     const block = this.#block(nowMs);
@@ -93,8 +105,7 @@ export class QuotaAccount {
     if (block.limit !== limit) await this.#restart(block, limit);
     if (block.left > 0) return true;
     if (block.emptyAt > nowMs - RECHECK_MS) return false;
-    await this.#reserve(block, limit);
-    return block.left > 0 || block.emptyAt < nowMs;
+    return this.#reserve(block, limit);
   }
 
   /** The quota as this node knows it; nothing counted. */
@@ -108,7 +119,7 @@ export class QuotaAccount {
   async tidy(nowMs: number, all: boolean, drained: boolean): Promise<void> {
     for (const block of this.#blocks) {
       const quiet = nowMs - block.usedAt;
-      if (block.inDoubt && drained && quiet > SURE_MS && block.reserving === null) await this.#return(block, true);
+      if (block.inDoubt && drained && quiet > SURE_MS && block.reserving === null) await this.#returnAll(block);
       else if (block.left > 0 && (all || quiet > IDLE_MS || nowMs >= block.endsAt)) await this.#return(block, false);
     }
     this.#blocks = this.#blocks.filter((block) => block.left > 0 || block.inDoubt || block.reserving || nowMs < block.endsAt + 60_000);
@@ -123,10 +134,10 @@ export class QuotaAccount {
   }
 
   /** One reservation at a time: who comes meanwhile waits for the same. */
-  #reserve(block: Block, limit: number): Promise<void> {
+  #reserve(block: Block, limit: number): Promise<boolean> {
     block.reserving ??= this.#ask(block, limit)
       .catch((error: unknown) => {
-        block.inDoubt = true;
+        this.#doubt(block);
         throw error;
       })
       .finally(() => {
@@ -135,11 +146,12 @@ export class QuotaAccount {
     return block.reserving;
   }
 
-  async #ask(block: Block, limit: number): Promise<void> {
-    for (const begun = performance.now(); ; await new Promise((done) => setTimeout(done, 25))) {
+  /** False when the month is used up: neither here nor, after they were asked, with other nodes is a unit left. */
+  async #ask(block: Block, limit: number): Promise<boolean> {
+    // What lasted less than a second was too small.
+    block.want = now() - block.reservedAt < 1_000 ? Math.min(block.want * 2, MOST) : Math.max(FIRST, Math.floor(block.want / 2));
+    for (let recalledAt: number | null = null; ; await new Promise((done) => setTimeout(done, 25))) {
       const at = now();
-      // What lasted less than a second was too small.
-      block.want = at - block.reservedAt < 1_000 ? Math.min(block.want * 2, MOST) : Math.max(FIRST, Math.floor(block.want / 2));
       const { rows } = await meterPool().query<{ granted: number; handed_out: number; others: number }>({
         name: "reserve_quota",
         text: "select * from reserve_quota($1, $2, $3, $4, $5, $6, $7)",
@@ -148,45 +160,65 @@ export class QuotaAccount {
       const { granted, handed_out, others } = rows[0] as { granted: number; handed_out: number; others: number };
       block.handedOut = handed_out;
       block.reservedAt = at;
-      if (granted > 0) {
-        block.left += granted;
-        block.granted = granted;
-        block.usedAt = at;
-        return;
-      }
-      const waited = performance.now() - begun;
-      if (others === 0 || waited > RECALL_MS || block.left > 0) {
+      block.granted = granted;
+      block.left += granted;
+      if (granted > 0) block.usedAt = at;
+      if (block.left > 0) return true;
+      if (others === 0 || (recalledAt !== null && performance.now() - recalledAt > RECALL_MS)) {
         block.emptyAt = at;
-        return;
+        return false;
       }
-      if (waited < 25)
+      if (recalledAt === null) {
         await meterPool().query("select pg_notify('latchkey', $1)", [JSON.stringify({ n: 0, things: [recallOf(this.orgId)] })]);
+        recalledAt = performance.now();
+      }
     }
   }
 
-  /** Another limit: what was reserved under the old one goes back before anything is taken under the new. */
+  /** Another limit: what was reserved under the old one, or is being, goes back before anything is taken under the new. */
   async #restart(block: Block, limit: number): Promise<void> {
-    if (block.left > 0) await this.#return(block, false);
-    block.limit = limit;
-    block.emptyAt = Number.NEGATIVE_INFINITY;
+    while (block.limit !== limit) {
+      if (block.reserving !== null) await block.reserving.catch(() => undefined);
+      else if (block.left > 0) await this.#return(block, false);
+      else {
+        block.limit = limit;
+        block.emptyAt = Number.NEGATIVE_INFINITY;
+      }
+    }
   }
 
-  /** `whole`: also what this node does not know that it holds. */
+  /** Also what this node does not know that it holds. Nobody reserves meanwhile: that would go back too. */
+  async #returnAll(block: Block): Promise<void> {
+    const done = this.#return(block, true);
+    const settled = () => {
+      block.reserving = null;
+      return true;
+    };
+    block.reserving = done.then(settled, settled);
+    await done;
+  }
+
   async #return(block: Block, whole: boolean): Promise<void> {
     const units = block.left;
     block.left = 0; // first, so that nobody takes what is on its way back
-    block.handedOut -= units;
     try {
       await meterPool().query({
         name: "return_quota",
         text: "select return_quota($1, $2, $3, $4, $5)",
         values: [node(), this.orgId, this.environment, block.month, whole ? null : units],
       });
-      block.inDoubt &&= !whole;
+      block.handedOut -= units;
+      if (whole) block.inDoubt = false;
     } catch (error) {
-      block.inDoubt = true;
+      this.#doubt(block);
       throw error;
     }
+  }
+
+  /** The statement may still be done: from now on nothing is sure for as long as a request works. */
+  #doubt(block: Block): void {
+    block.inDoubt = true;
+    block.usedAt = Math.max(block.usedAt, now());
   }
 }
 
@@ -212,7 +244,7 @@ export function quotaAccount(orgId: string, environment: string): QuotaAccount {
 /** Gives back what idles, every second, and what another node asks for. `drained`: no usage record waits. The result ends it. */
 export function startQuotas(drained: () => boolean): () => Promise<void> {
   const tidy = (all: boolean, which = [...accounts().values()]) =>
-    Promise.all(which.map((account) => account.tidy(now(), all, drained()))).catch(complain);
+    Promise.all(which.map((account) => account.tidy(now(), all, drained()).catch(complain)));
   const timer = setInterval(() => void tidy(false), SWEEP_MS).unref();
   lease()?.onStale((stale) => {
     // Without a lease others may take this node for dead and settle what it holds.

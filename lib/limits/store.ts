@@ -63,8 +63,9 @@ export class MemoryStore implements LimitStore {
 
   give(limits: Limit[], nowMs: number): void {
     for (const limit of limits) {
-      const counter = this.#counter(limit, nowMs);
-      counter.used = Math.max(0, counter.used - 1);
+      const counter = this.#counters.get(nameOf(limit));
+      // Of another window by now: what it counted is over, and giving it back would make room twice.
+      if (counter?.start === windowStart(nowMs, limit.windowSeconds)) counter.used = Math.max(0, counter.used - 1);
     }
   }
 

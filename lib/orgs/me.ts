@@ -6,6 +6,8 @@ import { db } from "@/lib/db";
 import type { Caller } from "@/lib/endpoint";
 import { AppError } from "@/lib/errors";
 import { getKey } from "@/lib/keys/keys";
+import { quotaAccount } from "@/lib/limits/quota";
+import { monthOf } from "@/lib/limits/window";
 import { toOrg } from "@/lib/orgs/orgs";
 import type { Credits, LimitsView, Me } from "@/lib/orgs/schema";
 
@@ -45,6 +47,9 @@ export async function getLimits(actor: Can<"limits.read">, caller: Caller): Prom
   const key = await getKey(authorize(actor, "keys.read"), actor.id ?? "");
   const limits = caller.key?.limits;
   if (limits === undefined) throw new AppError("forbidden", "This call takes a key, not a session.");
+  const at = now();
+  const account = quotaAccount(actor.orgId, key.environment);
+  await account.refresh(at);
   const left = ({ limit, remaining, resetAt }: { limit: number; remaining: number; resetAt: number }) => ({
     limit,
     remaining,
@@ -52,7 +57,7 @@ export async function getLimits(actor: Can<"limits.read">, caller: Caller): Prom
   });
   return {
     rate_limit: { ...left(limits.rate), window_seconds: 60 },
-    quota: { ...left(limits.quota), period: new Date(now()).toISOString().slice(0, 7) },
+    quota: { ...left(account.state(at, limits.quota.limit)), period: monthOf(at) },
     credits: { available: await creditsOf(actor.orgId) },
     expires_at: key.expires_at,
     environment: key.environment,

@@ -7,7 +7,7 @@ import { now } from "@/lib/clock";
 import { chargeCredits, creditsOf, grantCredits, refundCredits } from "@/lib/credits/credits";
 import { db, writer } from "@/lib/db";
 import { clientIdOf, newId } from "@/lib/ids";
-import { verify } from "@/lib/keys/verify";
+import { type Need, verify } from "@/lib/keys/verify";
 import { getCredits, getLimits, getMe } from "@/lib/orgs/me";
 import { createInvite, createOrg, enableAccess, getOrg, listMembers, listOrgs } from "@/lib/orgs/orgs";
 import { eventsOf, newKey, newMember, newOrg, newPerson, operator, origin, refusal, useDatabase } from "@/lib/testing/factories";
@@ -16,6 +16,17 @@ const { dataDir } = await useDatabase();
 
 let number = 0;
 const email = () => `client-${++number}@people.example`;
+const reading = (scope: string): Need => ({
+  permission: "data.read",
+  scopes: [scope],
+  accesses: [],
+  ip: null,
+  within: null,
+  free: true,
+  route: null,
+  cost: 0,
+  requestId: "req_1",
+});
 const outbox = () =>
   fs.readdirSync(path.join(dataDir, "outbox")).map((name) => fs.readFileSync(path.join(dataDir, "outbox", name), "utf8"));
 
@@ -153,7 +164,7 @@ describe("the operator gives access", () => {
     expect(await db.key.findMany({ where: { orgId: org.id } })).toEqual([
       expect.objectContaining({ ownerId: null, groupId: group?.id, createdByType: "operator", access: "full", environment: "live" }),
     ]);
-    const verdict = await verify(enabled.api_key, { permission: "data.read", scope: "status", ip: null, free: true }, now());
+    const verdict = await verify(enabled.api_key, reading("status"), now());
     expect(verdict).toMatchObject({ valid: true, key: { minuteLimit: 150 } });
     const events = await eventsOf(org);
     expect(events.map(({ action, actorType }) => [action, actorType])).toEqual([
@@ -169,7 +180,7 @@ describe("the operator gives access", () => {
   test("with limit, scopes and access of its own", async () => {
     const enabled = await enable({ tier: "pro", rate_limit_rpm: 1_234, scopes: ["status", "upload"], access: "read" });
     expect(enabled).toMatchObject({ tier: "pro", scopes: ["status", "upload"], rate_limit_rpm: 1_234 });
-    const verdict = await verify(enabled.api_key, { permission: "data.read", scope: "upload", ip: null, free: true }, now());
+    const verdict = await verify(enabled.api_key, reading("upload"), now());
     expect(verdict).toMatchObject({ valid: true, key: { minuteLimit: 1_234, access: "read" } });
   });
 
@@ -261,11 +272,14 @@ describe("what a caller knows of itself", () => {
     const org = await newOrg();
     const key = await newKey(org, { insert: { expiresAt: new Date(Date.UTC(2030, 0, 1)) } });
     const limits = { rate: { limit: 60, remaining: 59, resetAt: 1 }, quota: { limit: 1_000, remaining: 999, resetAt: 2 } };
+    const today = new Date();
+    const period = today.toISOString().slice(0, 7);
+    await writer().quotaPeriod.create({ data: { orgId: org.id, environment: "live", month: period, used: 3 } }); // also by other nodes
     expect(
       await getLimits(authorize(key.actor, "limits.read"), { sessionId: null, email: null, key: { scopes: ["status"], limits } }),
     ).toEqual({
       rate_limit: { limit: 60, remaining: 59, reset: 1, window_seconds: 60 },
-      quota: { limit: 1_000, remaining: 999, reset: 2, period: new Date().toISOString().slice(0, 7) },
+      quota: { limit: 1_000, remaining: 997, reset: Date.UTC(today.getUTCFullYear(), today.getUTCMonth() + 1, 1) / 1000, period },
       credits: { available: 50 },
       expires_at: "2030-01-01T00:00:00.000Z",
       environment: "live",

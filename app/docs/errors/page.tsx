@@ -85,7 +85,7 @@ const guide: Record<ErrorType, { title: string; means: string; todo: string }> =
   },
   unavailable: {
     title: "Not available just now",
-    means: "The service is starting, stopping, or cannot reach its database. Nothing was changed.",
+    means: "The service is starting, stopping, or cannot reach its database. A change that ends like this may still have been made.",
     todo: "Wait as many seconds as Retry-After says and send the same request again.",
   },
 };
