@@ -9,7 +9,7 @@ import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { AppError, toErrorBody } from "@/lib/errors";
 import { API_PATHS, handle } from "@/lib/http/app";
-import { fromNode, toNode } from "@/lib/http/call";
+import { type Answer, fromNode, toNode } from "@/lib/http/call";
 import { newId } from "@/lib/ids";
 import { lease, openLease } from "@/lib/leases";
 import { startQuotas } from "@/lib/limits/quota";
@@ -106,8 +106,15 @@ function handler(env: Env, pages: Handler): Handler {
     const front = receive(request, env.trustedProxies);
     if (API_PATHS.test(url) && !apiThroughNext) {
       const answer = handle(fromNode(request), front);
-      if (answer instanceof Promise) answer.then((made) => toNode(made, response)).catch(() => response.destroy());
-      else toNode(answer, response);
+      const write = (made: Answer) => {
+        try {
+          toNode(made, response);
+        } catch {
+          response.destroy();
+        }
+      };
+      if (answer instanceof Promise) answer.then(write, () => response.destroy());
+      else write(answer);
       return;
     }
     handOn(request, front);

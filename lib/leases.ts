@@ -50,6 +50,7 @@ export interface Channel {
 }
 
 export interface Ears {
+  /** Number 0: another node asks for something, nothing has changed. */
   heard(number: number, things: readonly string[]): void;
   lost(error: unknown): void;
 }
@@ -76,6 +77,7 @@ export class Lease {
   #wake: (() => void) | null = null;
   #nudged = false;
   #listeners: ((stale: Stale) => void)[] = [];
+  #askers: ((things: readonly string[]) => void)[] = [];
   #waiting = new Set<() => void>();
   /** Moves with every invalidation: what was read before the last one may not be cached. */
   epoch = 0;
@@ -110,6 +112,15 @@ export class Lease {
   /** `forget` drops the things (or all, for null) from what the caller caches. Synchronous: when it returns they are gone. */
   onStale(forget: (stale: Stale) => void): void {
     this.#listeners.push(forget);
+  }
+
+  /** What other nodes ask for; nothing is stale by it. */
+  onAsked(listener: (things: readonly string[]) => void): void {
+    this.#askers.push(listener);
+  }
+
+  asked(things: readonly string[]): void {
+    for (const listener of this.#askers) listener(things);
   }
 
   forget(stale: Stale): void {
@@ -158,9 +169,10 @@ export class Lease {
     const opened = await this.#world.connect({
       heard: (number, things) => {
         if (!isCurrent()) return;
+        if (number === 0) return this.asked(things);
         this.forget(things.includes("*") ? null : things);
         this.#confirmed = Math.max(this.#confirmed, number);
-        if (number > 0) this.#nudge();
+        this.#nudge();
       },
       lost: (error) => {
         if (channel === null || this.#channel !== channel) return;
@@ -379,6 +391,11 @@ export async function openLease(id: string): Promise<() => Promise<void>> {
     clearInterval(watch);
     await opened.stop();
   };
+}
+
+/** Asks all nodes for something, this one among them; nobody confirms. */
+export async function askNodes(things: readonly string[]): Promise<void> {
+  await meterPool().query("select pg_notify('latchkey', $1)", [JSON.stringify({ n: 0, things })]);
 }
 
 /** The ids a change announces, cut down to what a notification can carry. */

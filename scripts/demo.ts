@@ -354,6 +354,7 @@ function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRe
     outcome: refused?.outcome ?? (failed ? "error" : "accepted"),
     latencyUs: Math.round(1000 * (refused === null ? route.latencyMs * Math.exp(random() + random() - 0.6) : 1)),
     credits: 0,
+    counted: refused === null,
     ip: from.ip,
     country: from.country,
     userAgent: plan.agent,

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Access, accesses, accessIncludes } from "@/lib/access/permissions";
 import { isAppError } from "@/lib/errors";
-import { type Demands, demandsOf, FORWARD_AUTH, ForwardAuthView, identityOf } from "@/lib/gateway/forward-auth";
+import { type Demands, demandsOf, FORWARD_AUTH, ForwardAuthView, identityOf, refusesWith403 } from "@/lib/gateway/forward-auth";
 import type { KeySnapshot } from "@/lib/keys/verify";
 import { refusal } from "@/lib/testing/factories";
 
-const NOTHING: Demands = { scopes: [], accesses: [], cost: 0, refuseWith403: false };
+const NOTHING: Demands = { scopes: [], accesses: [], cost: 0 };
 
 test.each<[string, boolean]>([
   ["/v1/auth", true],
@@ -32,12 +32,7 @@ describe("a query demands", () => {
     ["a cost", "cost=5", { cost: 5 }],
     ["a cost of nothing", "cost=0", { cost: 0 }],
     ["the highest cost there is", "cost=1000000", { cost: 1_000_000 }],
-    ["403 for every refusal", "refuse=403", { refuseWith403: true }],
-    [
-      "everything at once",
-      "scope=chat&access=read&cost=2&refuse=403",
-      { scopes: ["chat"], accesses: ["read"], cost: 2, refuseWith403: true },
-    ],
+    ["everything at once", "scope=chat&access=read&cost=2&refuse=403", { scopes: ["chat"], accesses: ["read"], cost: 2 }],
     ["what is written with escapes", "sc%6Fpe=se%61rch&c%6Fst=%33", { scopes: ["search"], cost: 3 }],
     ["several scopes in one parameter", "scope=chat,search+upload%20ask", { scopes: ["chat", "search", "upload", "ask"] }],
   ])("%s: %s", (_, query, demands) => {
@@ -53,11 +48,20 @@ describe("a parameter that stands twice only ever demands more", () => {
     ["cost=5&cost=1", { cost: 5 }],
     ["cost=1&cost=5", { cost: 5 }],
     ["cost=5&cost=0", { cost: 5 }],
-    ["refuse=403&refuse=", { refuseWith403: true }],
-    ["refuse=no&refuse=403", { refuseWith403: true }],
   ])("%s", (query, demands) => {
     expect(demandsOf(query)).toEqual({ ...NOTHING, ...demands });
   });
+});
+
+test.each<[string, boolean]>([
+  ["", false],
+  ["refuse=403", true],
+  ["refuse=403&refuse=", true],
+  ["refuse=no&refuse=403", true],
+  ["refuse=401", false],
+  ["scope=refuse=403", false],
+])("%s: every refusal is 403: %s", (query, is) => {
+  expect(refusesWith403(query)).toBe(is);
 });
 
 test.each([
@@ -157,7 +161,7 @@ describe("whatever is added to a query", () => {
         expect(after.cost).toBeGreaterThanOrEqual(before.cost);
         expect(after.scopes).toEqual(expect.arrayContaining(before.scopes));
         expect(after.accesses).toEqual(expect.arrayContaining(before.accesses));
-        expect(after.refuseWith403 || !before.refuseWith403).toBe(true);
+        expect(refusesWith403(`${operators}&${clients}`) || !refusesWith403(operators)).toBe(true);
         if (holds(who, after)) expect(holds(who, before)).toBe(true);
       }),
       { numRuns: 3_000 },

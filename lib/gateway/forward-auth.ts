@@ -31,10 +31,9 @@ export interface Demands {
   scopes: string[];
   accesses: Access[];
   cost: number;
-  refuseWith403: boolean;
 }
 
-const NOTHING: Demands = { scopes: [], accesses: [], cost: 0, refuseWith403: false };
+const NOTHING: Demands = { scopes: [], accesses: [], cost: 0 };
 
 /**
  * What the query demands. Envoy appends the client's own query to the operator's, so a parameter that stands twice only ever demands more;
@@ -58,8 +57,12 @@ export function demandsOf(query: string): Demands {
     scopes: scopes.flat(),
     accesses: demanded as Access[],
     cost: Math.max(0, ...costs.map(Number)),
-    refuseWith403: parameters.getAll("refuse").includes("403"),
   };
+}
+
+/** Whether every refusal is to be 403. */
+export function refusesWith403(query: string): boolean {
+  return new URLSearchParams(query).getAll("refuse").includes("403");
 }
 
 interface Identity {

@@ -12,7 +12,7 @@ import { type Endpoint, endpoint, Nothing } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/errors";
 import { gatewayEndpoints } from "@/lib/gateway/endpoints";
-import { demandsOf, FORWARD_AUTH, identityOf } from "@/lib/gateway/forward-auth";
+import { demandsOf, FORWARD_AUTH, identityOf, refusesWith403 } from "@/lib/gateway/forward-auth";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
 import type { Answer, Call } from "@/lib/http/call";
@@ -201,27 +201,36 @@ function firstOfEach(query: string): Record<string, string> {
   return values;
 }
 
-/** Any method, the client's own key, an empty answer's worth of work: what a proxy asks for every request it passes on. */
+/** Any method, the client's own key: what a proxy asks for every request it passes on. */
 function forwardAuth(call: Call, front: Front, trace: Trace, nowMs: number): Draft | Promise<Draft> {
+  const refused = (thrown: unknown) => masked(call, front, thrown);
+  try {
+    const made = authenticate(call, front, trace, nowMs);
+    return made instanceof Promise ? made.catch(refused) : made;
+  } catch (thrown) {
+    return refused(thrown);
+  }
+}
+
+function authenticate(call: Call, front: Front, trace: Trace, nowMs: number): Draft | Promise<Draft> {
   refuseUrl(call);
-  const demands = demandsOf(call.query);
   const secret = credentialOf(call);
-  const mask = (work: Draft | Promise<Draft>) => (demands.refuseWith403 ? masked(work, front) : work);
-  if (secret === null) return mask(take(trace, addressLimit(front.ip), nowMs).then(() => Promise.reject(unauthorized())));
+  if (secret === null) return take(trace, addressLimit(front.ip), nowMs).then(() => Promise.reject(unauthorized()));
+  const { scopes, accesses, cost } = demandsOf(call.query);
   const need: Need = {
     permission: null,
-    scopes: demands.scopes,
-    accesses: demands.accesses,
+    scopes,
+    accesses,
     ip: front.ip,
     within: null,
     free: false,
     route: null,
-    cost: demands.cost,
+    cost,
     requestId: front.id,
   };
   const respond = (verdict: Verdict): Draft | Promise<Draft> => {
     note(verdict, front, trace);
-    if (!verdict.valid) return mask(refuse(verdict, front, trace, nowMs));
+    if (!verdict.valid) return refuse(verdict, front, trace, nowMs);
     const { headers, body } = identityOf(verdict.key);
     return { status: 200, body, headers: [...JSON_TYPE, ...headers, "X-Latchkey-Request-Id", front.id] };
   };
@@ -229,16 +238,12 @@ function forwardAuth(call: Call, front: Front, trace: Trace, nowMs: number): Dra
   return verdict instanceof Promise ? whileReachable(verdict).then(respond) : respond(verdict);
 }
 
-/** nginx takes 401 and 403 for an answer and everything else for a fault of its own. */
-async function masked(work: Draft | Promise<Draft>, front: Front): Promise<Draft> {
-  try {
-    return await work;
-  } catch (thrown) {
-    const error = toAppError(thrown);
-    const draft = fail(front, "", error);
-    if (error.type === "unavailable" || error.type === "internal_error") return draft;
-    return { ...draft, status: 403, headers: [...draft.headers, "X-Latchkey-Status", String(draft.status)] };
-  }
+/** With refuse=403 every refusal is one: nginx takes 401 and 403 for an answer and everything else for a fault of its own. */
+function masked(call: Call, front: Front, thrown: unknown): Draft {
+  const error = toAppError(thrown);
+  const draft = fail(front, `${call.method} ${call.path}`, thrown);
+  const asked = refusesWith403(call.query) && !["unavailable", "internal_error"].includes(error.type);
+  return asked ? { ...draft, status: 403, headers: [...draft.headers, "X-Latchkey-Status", String(draft.status)] } : draft;
 }
 
 async function missing(call: Call, front: Front, trace: Trace, nowMs: number): Promise<Draft> {

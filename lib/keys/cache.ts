@@ -82,7 +82,7 @@ export class Cache<T extends { key: Origins }> {
       const hashes = this.#hashesOfKey.get(id);
       if (hashes !== undefined) for (const hash of [...hashes]) this.#drop(hash);
       // Groups and organizations change rarely: looking through all costs less than an index of them.
-      else if (!id.startsWith("key_")) {
+      else if (/^(org|grp)_/.test(id)) {
         for (const [hash, { value }] of this.#slots) if (value.key.groupId === id || value.key.orgId === id) this.#drop(hash);
       }
     }

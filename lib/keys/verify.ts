@@ -27,8 +27,8 @@ export interface Need {
   /** Accesses that the key's own must include. */
   accesses: readonly Access[];
   ip: string | null;
-  /** Whose keys are known at all; null: everybody's. */
-  within: { orgId: string; environment: Environment | null } | null;
+  /** Whose keys are known at all, and of which environment; null: everybody's. */
+  within: Within | null;
   /** A free call (its own limits) counts against neither limit nor quota. */
   free: boolean;
   /** A limit of the route's own, per minute and key, besides the key's. */
@@ -37,6 +37,12 @@ export interface Need {
   cost: number;
   /** What the charge is booked under. */
   requestId: string;
+}
+
+/** Null: any. */
+export interface Within {
+  orgId: string | null;
+  environment: Environment | null;
 }
 
 /** What verification knows of a key: plain values, no row. */
@@ -188,8 +194,8 @@ export function cacheState(): { size: number; unknown: number; hits: number; mis
 }
 
 function judge(entry: Entry | null, need: Need, nowMs: number): Verdict | Promise<Verdict> {
-  if (entry === null) return unknownSecret(need.ip, nowMs);
-  if (need.within !== null && !isWithin(entry.key, need.within)) return refusal("not_found");
+  // Somebody else's key is like one that nobody made, down to the limit.
+  if (entry === null || (need.within !== null && !isWithin(entry.key, need.within))) return unknownSecret(need.ip, nowMs);
   const state = stateRefusal(entry, nowMs);
   if (state !== null) return refusal(state, entry.key); // its limits would tell a key that was from one that never was
   const code = rightsRefusal(entry, need);
@@ -198,8 +204,8 @@ function judge(entry: Entry | null, need: Need, nowMs: number): Verdict | Promis
   return count(entry, need, nowMs);
 }
 
-function isWithin(key: KeySnapshot, { orgId, environment }: { orgId: string; environment: Environment | null }): boolean {
-  return key.orgId === orgId && (environment === null || environment === key.environment);
+function isWithin(key: KeySnapshot, { orgId, environment }: Within): boolean {
+  return (orgId === null || orgId === key.orgId) && (environment === null || environment === key.environment);
 }
 
 /** The key's own state; instants are compared as instants. A retired secret of a living key reads as revoked. */
@@ -317,12 +323,17 @@ function unknownSecret(ip: string | null, nowMs: number): Verdict | Promise<Verd
 
 // Memory and database
 
+/** One for each lease: what was read under another was not announced to this one. */
 function cache(): Cache<Entry> {
-  return once("keys.cache", () => {
+  const own = lease();
+  const held = once<{ of: typeof own; cache: Cache<Entry> | null }>("keys.cache", () => ({ of: null, cache: null }));
+  if (held.cache === null || held.of !== own) {
     const made = new Cache<Entry>(MOST_CACHED, MOST_UNKNOWN);
-    lease()?.onStale((stale) => made.forget(stale));
-    return made;
-  });
+    own?.onStale((stale) => made.forget(stale));
+    held.of = own;
+    held.cache = made;
+  }
+  return held.cache;
 }
 
 /** Requests for one unknown digest share one query; only what was read wholly under the lease, with nothing announced meanwhile, is kept. */

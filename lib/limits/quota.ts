@@ -1,7 +1,7 @@
 import "server-only";
 import { now } from "@/lib/clock";
 import { meterPool } from "@/lib/db";
-import { lease } from "@/lib/leases";
+import { askNodes, lease } from "@/lib/leases";
 import { type LimitState, monthEnd, monthOf, monthStart } from "@/lib/limits/window";
 import { describe, log } from "@/lib/log";
 import { once } from "@/lib/runtime";
@@ -122,6 +122,7 @@ export class QuotaAccount {
       if (block.inDoubt && drained && quiet > SURE_MS && block.reserving === null) await this.#returnAll(block);
       else if (block.left > 0 && (all || quiet > IDLE_MS || nowMs >= block.endsAt)) await this.#return(block, false);
     }
+    if (!this.#blocks.some((block) => block.left > 0 || block.inDoubt || block.reserving)) active().delete(this);
     this.#blocks = this.#blocks.filter((block) => block.left > 0 || block.inDoubt || block.reserving || nowMs < block.endsAt + 60_000);
   }
 
@@ -162,6 +163,7 @@ export class QuotaAccount {
       block.reservedAt = at;
       block.granted = granted;
       block.left += granted;
+      active().add(this);
       if (granted > 0) block.usedAt = at;
       if (block.left > 0) return true;
       if (others === 0 || (recalledAt !== null && performance.now() - recalledAt > RECALL_MS)) {
@@ -169,7 +171,7 @@ export class QuotaAccount {
         return false;
       }
       if (recalledAt === null) {
-        await meterPool().query("select pg_notify('latchkey', $1)", [JSON.stringify({ n: 0, things: [recallOf(this.orgId)] })]);
+        await askNodes([recallOf(this.orgId)]);
         recalledAt = performance.now();
       }
     }
@@ -217,6 +219,7 @@ export class QuotaAccount {
 
   /** The statement may still be done: from now on nothing is sure for as long as a request works. */
   #doubt(block: Block): void {
+    active().add(this);
     block.inDoubt = true;
     block.usedAt = Math.max(block.usedAt, now());
   }
@@ -229,6 +232,8 @@ function complain(error: unknown): void {
   log("warn", "quota could not be reserved or given back", describe(error));
 }
 
+/** Those that hold something, or may: all that has to be looked after. */
+const active = () => once("limits.quotas.active", () => new Set<QuotaAccount>());
 const accounts = () => once("limits.quotas", () => new Map<string, QuotaAccount>());
 
 /** The account of an organization's live or test calls, the same one for all its keys. */
@@ -243,14 +248,15 @@ export function quotaAccount(orgId: string, environment: string): QuotaAccount {
 
 /** Gives back what idles, every second, and what another node asks for. `drained`: no usage record waits. The result ends it. */
 export function startQuotas(drained: () => boolean): () => Promise<void> {
-  const tidy = (all: boolean, which = [...accounts().values()]) =>
+  const tidy = (all: boolean, which = [...active()]) =>
     Promise.all(which.map((account) => account.tidy(now(), all, drained()).catch(complain)));
   const timer = setInterval(() => void tidy(false), SWEEP_MS).unref();
-  lease()?.onStale((stale) => {
-    // Without a lease others may take this node for dead and settle what it holds.
+  // Without a lease others may take this node for dead and settle what it holds.
+  lease()?.onStale((stale) => stale === null && void tidy(true));
+  lease()?.onAsked((things) => {
     void tidy(
       true,
-      [...accounts().values()].filter(({ orgId }) => stale === null || stale.includes(recallOf(orgId))),
+      [...active()].filter(({ orgId }) => things.includes(recallOf(orgId))),
     );
   });
   return async () => {

@@ -12,8 +12,9 @@ export function emptyHistogram(): number[] {
 }
 
 export function binOf(latencyUs: number): number {
-  const bin = binBoundsUs.findIndex((bound) => latencyUs <= bound);
-  return bin === -1 ? BINS - 1 : bin;
+  let bin = 0;
+  while (bin < BINS - 1 && latencyUs > (binBoundsUs[bin] as number)) bin++;
+  return bin;
 }
 
 /** Adds `b` into `a`. */

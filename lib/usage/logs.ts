@@ -58,17 +58,19 @@ export async function listLogs(actor: Can<"logs.read">, query: LogFilter): Promi
 /** What one key did since an instant: calls, addresses (the busiest five), routes (the busiest five), the last call. */
 export async function activityOf(orgId: string, keyId: string, since: Date): Promise<Activity> {
   const where = { orgId, keyId, createdAt: { gte: since } };
+  const count = (of: Prisma.UsageEventWhereInput) =>
+    db.usageEvent.aggregate({ where: of, _sum: { calls: true } }).then(({ _sum }) => _sum.calls ?? 0);
   const [calls, refused, addresses, routes, last] = await Promise.all([
-    db.usageEvent.count({ where }),
-    db.usageEvent.count({ where: { ...where, outcome: { notIn: ["accepted", "error"] } } }),
+    count(where),
+    count({ ...where, outcome: { notIn: ["accepted", "error"] } }),
     db.usageEvent.groupBy({
       by: ["ip", "country"],
       where,
-      _count: { _all: true },
+      _sum: { calls: true },
       _max: { createdAt: true },
-      orderBy: { _count: { requestId: "desc" } },
+      orderBy: { _sum: { calls: "desc" } },
     }),
-    db.usageEvent.groupBy({ by: ["method", "route"], where, _count: { _all: true }, orderBy: { _count: { requestId: "desc" } }, take: 5 }),
+    db.usageEvent.groupBy({ by: ["method", "route"], where, _sum: { calls: true }, orderBy: { _sum: { calls: "desc" } }, take: 5 }),
     db.usageEvent.findFirst({ where, orderBy: [{ createdAt: "desc" }, { requestId: "desc" }] }),
   ]);
   return {
@@ -77,9 +79,9 @@ export async function activityOf(orgId: string, keyId: string, since: Date): Pro
     refused,
     addresses: addresses
       .slice(0, 5)
-      .map((a) => ({ ip: a.ip, country: a.country, calls: a._count._all, last_at: (a._max.createdAt ?? since).toISOString() })),
+      .map((a) => ({ ip: a.ip, country: a.country, calls: a._sum.calls ?? 0, last_at: (a._max.createdAt ?? since).toISOString() })),
     address_count: addresses.length,
-    routes: routes.map((r) => ({ method: r.method, route: r.route, calls: r._count._all })),
+    routes: routes.map((r) => ({ method: r.method, route: r.route, calls: r._sum.calls ?? 0 })),
     last_call: last === null ? null : toLogRow(last),
   };
 }
@@ -101,5 +103,6 @@ export function toLogRow(row: UsageRow): LogRow {
     country: row.country,
     user_agent: row.userAgent,
     credits: row.credits,
+    calls: row.calls,
   };
 }

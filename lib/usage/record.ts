@@ -5,13 +5,15 @@ import { now } from "@/lib/clock";
 import { env } from "@/lib/env";
 import { describe, log } from "@/lib/log";
 import { once } from "@/lib/runtime";
-import { drain, forgetSpool, spoolPosition } from "@/lib/usage/drain";
-import { beginning, leftSpools, type Position, readLines, Spool } from "@/lib/usage/spool";
+import { closeDrainPool, drainLines, settleSpool, spoolPosition } from "@/lib/usage/drain";
+import { madeAt, toLine } from "@/lib/usage/line";
+import { Refusals } from "@/lib/usage/refusals";
+import { beginning, type LeftSpool, leftSpools, type Position, readLines, Spool } from "@/lib/usage/spool";
 
 /**
  * One record per answer to a recognised key: into the process's spool before the answer ends, from there into the database in
  * batches, with the spool's position in the same transaction, so that each enters exactly once. The spools of processes that
- * were killed are drained at the next start. While the database is away records wait in the spool.
+ * were killed are drained by whoever finds them. While the database is away records wait in the spool.
  */
 
 export interface UsageRecord {
@@ -31,52 +33,102 @@ export interface UsageRecord {
   outcome: string;
   latencyUs: number;
   credits: number;
+  /** Whether it was charged to the monthly quota. */
+  counted: boolean;
   ip: string | null;
   country: string | null;
   userAgent: string | null;
+  /** How many answers it stands for: 1 unless it says more. */
+  calls?: number;
 }
 
 const TICK_MS = 200;
-const BATCH = 2_000;
+/** About 3,000 records. */
+const BATCH_BYTES = 1024 * 1024;
+const ADOPT_MS = 30_000;
+/** A lease outlives its process by no more than this. */
+const LEASE_MS = 3_000;
+const RETRY_MS = 1_000;
 
 interface Recorder {
   spool: Spool;
+  refusals: Refusals;
+  /** How far the spool has been drained, in the file and in lines. */
   position: Position;
   drained: number;
+  /** When the record at the position was made: read once for each position. */
+  head: { position: Position; at: number | null };
   running: Promise<void> | null;
-  timer: NodeJS.Timeout | null;
+  adopting: Promise<void> | null;
+  timers: NodeJS.Timeout[];
+  stopping: boolean;
+  warnedAt: number;
 }
 
 const spools = () => path.join(env().dataDir, "spool");
-const recorder = () =>
-  once<Recorder>("usage.recorder", () => ({ spool: new Spool(spools()), position: beginning, drained: 0, running: null, timer: null }));
+const recorder = () => once<Recorder>("usage.recorder", open);
+
+function open(): Recorder {
+  const spool = new Spool(spools());
+  const refusals = new Refusals();
+  spool.beforeWrite = () => {
+    for (const sum of refusals.drainSums()) void spool.append(toLine(sum, true), sum.calls);
+  };
+  return {
+    ...{ spool, refusals, position: beginning, drained: 0, head: { position: beginning, at: null } },
+    ...{ running: null, adopting: null, timers: [], stopping: false, warnedAt: Number.NEGATIVE_INFINITY },
+  };
+}
 
 /** Resolves when the record survives the end of this process; never rejects (a full disk is counted). */
 export function recordUsage(record: UsageRecord): Promise<void> {
-  return recorder().spool.append(JSON.stringify(record));
+  const { spool, refusals } = recorder();
+  return refusals.takes(record) ? spool.turn() : spool.append(toLine(record), record.calls);
 }
 
-/** How many records wait for the database, and how many did not fit on the disk. */
-export function usageBacklog(): { waiting: number; lost: number } {
-  const { spool, drained } = recorder();
-  return { waiting: spool.written - drained, lost: spool.lost };
+export interface Backlog {
+  /** Records of this process that wait for the database. */
+  waiting: number;
+  /** Calls whose record did not fit on the disk. */
+  lost: number;
+  /** Age of the oldest that waits. */
+  lagSeconds: number;
+  /** When that was made, in milliseconds since 1970; null when none waits. */
+  oldestWaitingAt: number | null;
 }
 
-/** Opens the spool, takes over what dead processes left, and drains from now on. Throws when the spool cannot be opened. */
-export function startDraining(): void {
+export function usageBacklog(): Backlog {
   const r = recorder();
+  const waiting = r.spool.written - r.drained;
+  const oldestWaitingAt = waiting > 0 ? oldest(r) : null;
+  const lagSeconds = oldestWaitingAt === null ? 0 : Math.max(0, now() - oldestWaitingAt) / 1000;
+  return { waiting, lost: r.spool.lost, lagSeconds, oldestWaitingAt };
+}
+
+function oldest(r: Recorder): number | null {
+  if (r.head.at === null || r.head.position !== r.position) {
+    const { bytes } = readLines(r.spool.folder, r.position, 4096);
+    r.head = { position: r.position, at: madeAt(bytes.toString("utf8", 0, bytes.indexOf(10))) };
+  }
+  return r.head.at;
+}
+
+/** Opens the spool, drains from now on, and takes over what dead processes left. Gives back the spool's name. Throws when it cannot be opened. */
+export function startDraining(): string {
+  const r = recorder();
+  if (r.timers.length === 0)
+    r.timers = [setInterval(() => void flushUsage(), TICK_MS).unref(), setInterval(() => void adoptSpools(), ADOPT_MS).unref()];
   void adoptSpools();
-  r.timer ??= setInterval(() => void flushUsage(), TICK_MS).unref();
+  return r.spool.name;
 }
 
 /** Writes all that waits; leaves it waiting when the database is away. One at a time. */
 export async function flushUsage(): Promise<void> {
   const r = recorder();
-  if (r.running !== null) return r.running;
-  r.running = drainOwn(r)
+  r.running ??= drainOwn(r)
     .catch(async (error: unknown) => {
-      log("warn", "usage waits for the database", { waiting: r.spool.written - r.drained, ...describe(error) });
-      await new Promise((done) => setTimeout(done, 1_000));
+      warn(r, "usage waits for the database", error);
+      if (!r.stopping) await new Promise((done) => setTimeout(done, RETRY_MS));
     })
     .finally(() => {
       r.running = null;
@@ -85,49 +137,95 @@ export async function flushUsage(): Promise<void> {
 }
 
 async function drainOwn(r: Recorder): Promise<void> {
-  for (;;) {
-    const { lines, next } = readLines(r.spool.folder, r.position, BATCH);
-    if (lines.length === 0) return;
-    await drain(lines.map(toRecord), { name: r.spool.name, position: next });
-    r.position = next;
-    r.drained += lines.length;
-    r.spool.forget(next);
+  if (r.drained === r.spool.written) return;
+  const end = await drainSpool(r.spool, r.position, (position, lines) => {
+    r.position = position;
+    r.drained += lines;
+    r.spool.forget(position);
+  });
+  if (end === null || !fs.existsSync(r.spool.folder)) {
+    log("error", "the spool's folder is gone, with what it still held", { waiting: r.spool.written - r.drained });
+    if (end === null) r.position = beginning;
+    r.spool.reopen(end === null ? 0 : r.position.segment + 1);
+  }
+  r.drained = r.spool.written; // nothing was read after the last line
+}
+
+/** Drains from a position to the last line, and says where that is; null when the spool was settled by another or its folder is gone. */
+async function drainSpool(
+  spool: { name: string; folder: string },
+  from: Position,
+  drained: (to: Position, lines: number) => void,
+): Promise<Position | null> {
+  for (let position = from; ; ) {
+    const { bytes, next } = readLines(spool.folder, position, BATCH_BYTES);
+    if (bytes.length === 0) return position;
+    const { lines, written } = await drainLines(bytes, { name: spool.name, folder: spool.folder, from: position, to: next });
+    // Somebody drains the same, or the answer to our own commit got lost: on from where that left it.
+    const at = written ? next : await spoolPosition(spool.name);
+    if (at === null) return null;
+    position = at;
+    drained(at, lines);
   }
 }
 
 /** At the end of the process: drains, and leaves nothing behind when all of it went. */
 export async function stopRecording(): Promise<void> {
   const r = recorder();
-  if (r.timer !== null) clearInterval(r.timer);
-  await r.running;
+  r.stopping = true;
+  for (const timer of r.timers) clearInterval(timer);
+  r.spool.close();
+  await Promise.all([r.adopting, r.running]);
   await flushUsage();
-  const empty = r.spool.written === r.drained;
-  r.spool.close(empty);
-  if (empty) await forgetSpool(r.spool.name);
+  try {
+    if (r.spool.written === r.drained) await settleSpool({ name: r.spool.name, folder: r.spool.folder, done: false }, r.position, false);
+  } catch (error) {
+    log("warn", "the spool is left to the next start", describe(error));
+  }
+  await closeDrainPool();
 }
 
-/** Drains the spools of processes that are gone, from where they had got to. One that cannot be drained is tried at the next start. */
+/** Drains the spools of processes that are gone. What cannot be done yet is tried again with the next round. One round at a time. */
 async function adoptSpools(): Promise<void> {
-  for (const { name, folder } of leftSpools(spools(), now())) {
+  const r = recorder();
+  if (r.stopping) return;
+  r.adopting ??= adoptAll(r).finally(() => {
+    r.adopting = null;
+  });
+  return r.adopting;
+}
+
+async function adoptAll(r: Recorder): Promise<void> {
+  let rest = false;
+  for (const spool of leftSpools(spools(), now())) {
+    if (spool.name === r.spool.name) continue;
     try {
-      let position = await spoolPosition(name);
-      let adopted = 0;
-      for (;;) {
-        const { lines, next } = readLines(folder, position, BATCH);
-        if (lines.length === 0) break;
-        await drain(lines.map(toRecord), { name, position: next });
-        position = next;
-        adopted += lines.length;
-      }
-      fs.rmSync(folder, { recursive: true, force: true });
-      await forgetSpool(name);
-      if (adopted > 0) log("info", "usage of a process that was killed is recorded", { records: adopted });
+      if (!(await adopt(r, spool))) rest = true;
     } catch (error) {
-      log("warn", "a spool that was left behind could not be drained yet", { spool: name, ...describe(error) });
+      if (r.stopping) return;
+      warn(r, "a spool that was left behind could not be drained yet", error);
     }
   }
+  if (rest) setTimeout(() => void adoptSpools(), LEASE_MS).unref();
 }
 
-function toRecord(line: string): UsageRecord {
-  return JSON.parse(line) as UsageRecord;
+/** False when all is drained but its process's lease is not over. */
+async function adopt(r: Recorder, spool: LeftSpool): Promise<boolean> {
+  let end: Position | null = beginning;
+  let adopted = 0;
+  if (!spool.done)
+    end = await drainSpool(spool, (await spoolPosition(spool.name)) ?? beginning, (_, lines) => {
+      adopted += lines;
+      if (r.stopping) throw new Error("the process stops");
+    });
+  const isSettled = end === null || (await settleSpool(spool, end, true));
+  if (adopted > 0) log("info", "usage of a process that was killed is recorded", { spool: spool.name, records: adopted });
+  return isSettled;
+}
+
+/** At most one line a second, however much there is to complain about. */
+function warn(r: Recorder, message: string, error: unknown): void {
+  if (performance.now() - r.warnedAt < RETRY_MS) return;
+  r.warnedAt = performance.now();
+  log("warn", message, { waiting: r.spool.written - r.drained, ...describe(error) });
 }

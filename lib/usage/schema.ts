@@ -18,6 +18,7 @@ export const LogRow = z.object({
   country: z.string().nullable(),
   user_agent: z.string().nullable(),
   credits: z.int(),
+  calls: z.int().describe("more than 1 in a row that sums a key's refusals past 600 in a minute"),
 });
 export type LogRow = z.output<typeof LogRow>;
 export const LogList = ListOf(LogRow);

@@ -2,6 +2,7 @@ import "server-only";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { now } from "@/lib/clock";
 import { newId } from "@/lib/ids";
 import { describe, log } from "@/lib/log";
 
@@ -12,6 +13,10 @@ import { describe, log } from "@/lib/log";
  */
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
+const BUFFER_BYTES = 256 * 1024;
+const OWNER = "owner.json";
+/** What the name of a folder ends in whose records are all in the database. */
+const DONE = ".done";
 /** How often an owner says that it lives, and after which silence one on another machine is taken for dead. */
 const HEARTBEAT_MS = 10_000;
 const SILENT_MS = 60_000;
@@ -24,37 +29,25 @@ export interface Position {
 
 export const beginning: Position = { segment: 0, offset: 0 };
 
-/** Up to `most` whole lines from a position on, and the position after them. A line without its end was never acknowledged. */
-export function readLines(folder: string, from: Position, most: number): { lines: string[]; next: Position } {
+/** Whole lines from a position on, about so many bytes of them, and the position after them. A line without its end was never acknowledged. */
+export function readLines(folder: string, from: Position, bytes: number): { bytes: Buffer; next: Position } {
   let { segment, offset } = from;
-  const lines: string[] = [];
-  while (lines.length < most) {
-    let bytes = 64 * 1024;
-    let chunk = readFrom(segmentFile(folder, segment), offset, bytes);
-    while (chunk.length === bytes && !chunk.includes(10)) {
-      bytes *= 4; // a line longer than all that was read
-      chunk = readFrom(segmentFile(folder, segment), offset, bytes);
-    }
+  for (let most = bytes; ; ) {
+    const chunk = readFrom(segmentFile(folder, segment), offset, most);
     const end = chunk.lastIndexOf(10) + 1;
-    if (end === 0) {
-      if (!fs.existsSync(segmentFile(folder, segment + 1))) break;
+    if (end > 0) return { bytes: chunk.subarray(0, end), next: { segment, offset: offset + end } };
+    if (chunk.length === most) {
+      most *= 4; // a line longer than all that was read
+    } else if (fs.existsSync(segmentFile(folder, segment + 1))) {
       segment += 1; // its writer has gone on to the next
       offset = 0;
-      continue;
+    } else {
+      return { bytes: chunk.subarray(0, 0), next: { segment, offset } };
     }
-    const whole = chunk
-      .subarray(0, end)
-      .toString("utf8")
-      .split("\n")
-      .slice(0, -1)
-      .slice(0, most - lines.length);
-    lines.push(...whole);
-    offset += Buffer.byteLength(whole.join("\n")) + 1;
   }
-  return { lines, next: { segment, offset } };
 }
 
-function readFrom(file: string, offset: number, bytes: number): Buffer {
+function readFrom(file: string, offset: number, most: number): Buffer {
   let fd: number;
   try {
     fd = fs.openSync(file, "r");
@@ -63,7 +56,7 @@ function readFrom(file: string, offset: number, bytes: number): Buffer {
     throw error;
   }
   try {
-    const buffer = Buffer.alloc(bytes);
+    const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(most, fs.fstatSync(fd).size - offset)));
     return buffer.subarray(0, fs.readSync(fd, buffer, 0, buffer.length, offset));
   } finally {
     fs.closeSync(fd);
@@ -73,56 +66,106 @@ function readFrom(file: string, offset: number, bytes: number): Buffer {
 export class Spool {
   readonly name: string;
   readonly folder: string;
+  /** Called before a turn is written: may append what it gathered. */
+  beforeWrite: () => void = () => undefined;
+  /** Lines in the file. */
+  written = 0;
+  /** Calls whose line did not fit. */
+  lost = 0;
   #segment = 0;
   #size = 0;
   #fd: number;
-  #lines: string[] = [];
-  #waiting: (() => void)[] = [];
+  #text = "";
+  #lines = 0;
+  #calls = 0;
+  #turn: Promise<void> | null = null;
+  #done: () => void = () => undefined;
+  #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #heartbeat: NodeJS.Timeout;
-  /** Lines in the file, and lines that did not fit. */
-  written = 0;
-  lost = 0;
 
   /** Opens a new spool below `root`. Throws what the file system throws. */
   constructor(root: string) {
     this.name = newId("spl");
     this.folder = path.join(root, this.name);
-    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    this.#fd = fs.openSync(segmentFile(this.folder, 0), "a", 0o600);
-    this.#sayAlive();
-    this.#heartbeat = setInterval(() => this.#sayAlive(), HEARTBEAT_MS).unref();
+    this.#fd = this.#open(0);
+    this.#heartbeat = setInterval(() => sayAlive(this.folder), HEARTBEAT_MS).unref();
   }
 
-  /** Resolves when the line is in the file, or is counted as lost. */
-  append(line: string): Promise<void> {
-    return new Promise((done) => {
-      if (this.#lines.length === 0) setImmediate(() => this.#write());
-      this.#lines.push(`${line}\n`);
-      this.#waiting.push(done);
-    });
+  /** Others see the folder only once it says whose it is. */
+  #open(segment: number): number {
+    const hidden = path.join(path.dirname(this.folder), `.${this.name}`);
+    fs.mkdirSync(hidden, { recursive: true, mode: 0o700 });
+    fs.writeFileSync(path.join(hidden, OWNER), JSON.stringify(thisProcess()), { mode: 0o600 });
+    sayAlive(hidden);
+    const fd = fs.openSync(segmentFile(hidden, segment), "a", 0o600);
+    fs.renameSync(hidden, this.folder);
+    return fd;
+  }
+
+  /** Goes on in another folder of the same name, from that segment on, when its own is gone: removed, or this process taken for dead. */
+  reopen(segment: number): void {
+    const fd = this.#open(segment);
+    fs.closeSync(this.#fd);
+    this.#fd = fd;
+    this.#segment = segment;
+    this.#size = 0;
+  }
+
+  /** Resolves when the line, which counts that many calls, is in the file, or is counted as lost. */
+  append(line: string, calls = 1): Promise<void> {
+    this.#text += `${line}\n`;
+    this.#lines += 1;
+    this.#calls += calls;
+    return this.turn();
+  }
+
+  /** Resolves when this turn of the event loop is in the file. One promise for all that came in it. */
+  turn(): Promise<void> {
+    if (this.#turn === null) {
+      this.#turn = new Promise((done) => {
+        this.#done = done;
+      });
+      setImmediate(() => this.#write());
+    }
+    return this.#turn;
   }
 
   #write(): void {
-    const lines = this.#lines;
-    const waiting = this.#waiting;
-    this.#lines = [];
-    this.#waiting = [];
-    const bytes = Buffer.from(lines.join(""));
+    if (this.#turn === null) return; // closed meanwhile
+    this.beforeWrite();
+    const text = this.#text;
+    const done = this.#done;
+    this.#turn = null;
     try {
-      for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.#fd, bytes, at);
-      this.#size += bytes.length;
-      this.written += lines.length;
-      if (this.#size >= SEGMENT_BYTES) this.#nextSegment();
+      this.#append(text);
+      this.written += this.#lines;
     } catch (error) {
       if (this.lost === 0) log("error", "usage records are being lost: the spool cannot be written", describe(error));
-      this.lost += lines.length;
+      this.lost += this.#calls;
       this.#cutTail();
     }
-    for (const done of waiting) done();
+    this.#text = "";
+    this.#lines = 0;
+    this.#calls = 0;
+    done();
+  }
+
+  #append(text: string): void {
+    // No character takes more than three bytes for each unit of its length.
+    const fits = text.length * 3 <= BUFFER_BYTES;
+    const bytes = fits ? this.#buffer.subarray(0, this.#buffer.write(text)) : Buffer.from(text);
+    for (let at = 0; at < bytes.length; ) at += fs.writeSync(this.#fd, bytes, at, bytes.length - at);
+    this.#size += bytes.length;
+    if (this.#size >= SEGMENT_BYTES) this.#nextSegment();
   }
 
   #nextSegment(): void {
-    const fd = fs.openSync(segmentFile(this.folder, this.#segment + 1), "a", 0o600);
+    let fd: number;
+    try {
+      fd = fs.openSync(segmentFile(this.folder, this.#segment + 1), "a", 0o600);
+    } catch {
+      return; // goes on in this one: what was written is written
+    }
     fs.closeSync(this.#fd);
     this.#fd = fd;
     this.#segment += 1;
@@ -147,20 +190,21 @@ export class Spool {
     }
   }
 
-  /** Ends the writing. With `remove` (all of it was dealt with) the folder goes as well. */
-  close(remove: boolean): void {
+  /** Ends the writing. */
+  close(): void {
     clearInterval(this.#heartbeat);
-    if (this.#lines.length > 0) this.#write();
+    this.#write();
     fs.closeSync(this.#fd);
-    if (remove) fs.rmSync(this.folder, { recursive: true, force: true });
+    this.#fd = -1; // its number may be another file's by the time of a late append
   }
+}
 
-  #sayAlive(): void {
-    try {
-      fs.writeFileSync(path.join(this.folder, "owner.json"), JSON.stringify(thisProcess()), { mode: 0o600 });
-    } catch {
-      // A full disk: the process's own number says the same on this machine.
-    }
+function sayAlive(folder: string): void {
+  try {
+    const at = now() / 1000;
+    fs.utimesSync(path.join(folder, OWNER), at, at);
+  } catch {
+    // The folder is gone, which the drain finds out, or the disk fails: the process's number says the same on this machine.
   }
 }
 
@@ -184,11 +228,30 @@ function startOf(pid: number): string {
   }
 }
 
+export interface LeftSpool {
+  name: string;
+  folder: string;
+  /** All its records are in the database; what remains is to settle and remove it. */
+  done: boolean;
+}
+
 /** The spools below `root` whose process is gone. */
-export function leftSpools(root: string, nowMs: number): { name: string; folder: string }[] {
+export function leftSpools(root: string, nowMs: number): LeftSpool[] {
   if (!fs.existsSync(root)) return [];
-  const spools = fs.readdirSync(root).map((name) => ({ name, folder: path.join(root, name) }));
-  return spools.filter(({ folder }) => !isAlive(path.join(folder, "owner.json"), nowMs));
+  return fs
+    .readdirSync(root)
+    .filter((entry) => /^spl_\w+(\.done)?$/.test(entry) && !isAlive(path.join(root, entry, OWNER), nowMs))
+    .map((entry) => ({ name: entry.replace(DONE, ""), folder: path.join(root, entry), done: entry.endsWith(DONE) }));
+}
+
+/** Puts a folder out of reach of everybody who would still drain it. Gives back its new name. Throws when it is gone already. */
+export function setAside(folder: string): string {
+  fs.renameSync(folder, folder + DONE);
+  return folder + DONE;
+}
+
+export function removeSpool(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true });
 }
 
 function isAlive(ownerFile: string, nowMs: number): boolean {

@@ -43,7 +43,7 @@ export async function usageSeries(actor: Can<"usage.read">, query: UsageQuery): 
     ({ start: Date; kind: string; requests: number; credits: number; latency: number[] } & Record<string, string>)[]
   >`
     select to_timestamp(floor(extract(epoch from ${time}) / ${seconds}) * ${seconds}) as "start", "outcome" as "kind",
-      ${minutes ? Prisma.raw("count(*)::int") : Prisma.raw('sum("requests")::int')} as "requests", sum("credits")::int as "credits", ${minutes ? eventLatency : bucketLatency} as "latency"
+      ${Prisma.raw(`sum("${minutes ? "calls" : "requests"}")::int`)} as "requests", sum("credits")::int as "credits", ${minutes ? eventLatency : bucketLatency} as "latency"
       ${groups.length > 0 ? Prisma.sql`, ${Prisma.join(groups)}` : Prisma.empty}
     from ${Prisma.raw(minutes ? '"UsageEvent"' : '"UsageBucket"')} where ${Prisma.join(conditions, " and ")}
     group by 1, 2 ${groups.length > 0 ? Prisma.sql`, ${Prisma.join(by.map((name) => Prisma.raw(`"${columns[name]}"`)))}` : Prisma.empty}`;
@@ -61,9 +61,10 @@ export async function usageSeries(actor: Can<"usage.read">, query: UsageQuery): 
 }
 
 const bins = Array.from({ length: BINS }, (_, i) => i);
-const bucketLatency = Prisma.raw(`array[${bins.map((i) => `sum("latency"[${i + 1}])::int`).join(",")}]`);
+// A sum's row holds the bins up to the last that has any.
+const bucketLatency = Prisma.raw(`array[${bins.map((i) => `coalesce(sum("latency"[${i + 1}]), 0)::int`).join(",")}]`);
 const eventLatency = Prisma.raw(
-  `array[${bins.map((i) => `count(*) filter (where "latencyUs" > ${i === 0 ? -1 : binBoundsUs[i - 1]} ${i === BINS - 1 ? "" : `and "latencyUs" <= ${binBoundsUs[i]}`})::int`).join(",")}]`,
+  `array[${bins.map((i) => `coalesce(sum("calls") filter (where "latencyUs" > ${i === 0 ? -1 : binBoundsUs[i - 1]} ${i === BINS - 1 ? "" : `and "latencyUs" <= ${binBoundsUs[i]}`}), 0)::int`).join(",")}]`,
 );
 
 function equal(column: "groupId" | "environment" | "keyId", value: string | undefined): Prisma.Sql[] {
