@@ -38,6 +38,7 @@ describe("a call by a key", () => {
         country: null,
         user_agent: expect.stringMatching(/^tests\/1/),
         credits: 0,
+        calls: 1,
       },
     ]);
     await send("GET", "/v1/status", { key: key.secret });

@@ -61,6 +61,7 @@ export function canonicalAddress(text: string): string | null {
 
 /** What a per-address limit counts: an IPv4 address, or the /64 of an IPv6 one. */
 export function addressGroup(ip: string): string {
+  if (!ip.includes(":")) return ip;
   const address = parseAddress(ip);
   if (address === null) return ip;
   if (address.family === 4) return format(4, address.value);
