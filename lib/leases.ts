@@ -13,13 +13,13 @@ import { once, provide } from "@/lib/runtime";
  * that does not is barred, and its lease waited out. Losing the connection drops everything. Source: Gray and Cheriton, Leases (1989).
  */
 
-/** Of the database's clock; join_nodes() and RENEW say the same. */
+/** Of the database's clock; JOIN and RENEW say the same. */
 const TERM_MS = 2_000;
 /** What a node's own count stays below the term: clocks that do not tick alike. */
 const MARGIN_MS = 250;
 const RENEW_MS = 1_000;
-/** A change waits this long for confirmations before it bars who did not give one. */
-const PATIENCE_MS = 2_000;
+/** A change waits this long for confirmations before it bars who did not give one. With a whole term after it: less than four seconds. */
+const PATIENCE_MS = 1_900;
 /** Without a word from the database for longer it counts as away: requests that need it end with 503. */
 const SILENCE_MS = 2_250;
 const RETRY_MS = 250;
@@ -53,6 +53,11 @@ export interface Ears {
   /** Number 0: another node asks for something, nothing has changed. */
   heard(number: number, things: readonly string[]): void;
   lost(error: unknown): void;
+}
+
+interface Instant {
+  at: number;
+  skew: number;
 }
 
 /** The world a lease lives in: a test puts its own in place. Times in milliseconds. */
@@ -189,8 +194,9 @@ export class Lease {
 
   async #join(channel: Channel): Promise<void> {
     this.#until = Number.NEGATIVE_INFINITY;
+    this.#confirmed = 0; // the database may be another one, with lower numbers
     this.forget(null);
-    const sent = this.#world.monotonic();
+    const sent = this.#instant();
     const renewal = await channel.join();
     this.forget(null); // what was being read before the lease began was not waited for
     this.#granted(channel, sent, renewal);
@@ -210,7 +216,7 @@ export class Lease {
         }
         await this.#pause();
         if (this.#channel !== channel) continue;
-        const sent = this.#world.monotonic();
+        const sent = this.#instant();
         const renewal = await channel.renew(this.#confirmed);
         if (renewal === null) await this.#join(channel);
         else this.#granted(channel, sent, renewal);
@@ -241,12 +247,18 @@ export class Lease {
     this.#wake?.();
   }
 
-  #granted(channel: Channel, sent: number, { nowMs, nodes }: Renewal): void {
+  /** Now on both clocks: a machine that slept while an answer was on its way shows in the wall's alone. */
+  #instant(): Instant {
+    const at = this.#world.monotonic();
+    return { at, skew: this.#world.wall() - at };
+  }
+
+  #granted(channel: Channel, { at: sent, skew }: Instant, { nowMs, nodes }: Renewal): void {
     if (this.#channel !== channel || this.#stopped) return; // it was lost while the answer was on its way
     const received = this.#world.monotonic();
     this.lagMs = received - sent;
     this.#heardAt = received;
-    this.#skew = this.#world.wall() - received;
+    this.#skew = skew;
     this.nodes = nodes;
     // Only what a round trip cannot explain moves the clock.
     const seen = nowMs - (sent + received) / 2;
@@ -261,17 +273,10 @@ export class Lease {
   }
 }
 
-/** A node whose lease a change has to wait for. */
-export interface Unconfirmed {
-  id: string;
-  /** What is left of its lease by the database's clock. */
-  leftMs: number;
-}
-
 /** What a change asks of the database about the others. */
 export interface Board {
   /** Nodes with a live lease that have not confirmed this number, but for `self`. */
-  unconfirmed(number: number, self: string): Promise<Unconfirmed[]>;
+  unconfirmed(number: number, self: string): Promise<string[]>;
   /** Makes their next renewals fail, unless they have confirmed by now. */
   bar(ids: readonly string[], number: number): Promise<void>;
 }
@@ -282,14 +287,15 @@ export interface Board {
  */
 export async function settle(number: number, self: string, board: Board, world: Pick<World, "monotonic" | "sleep">): Promise<void> {
   const begun = world.monotonic();
+  let barred = "";
   for (let wait = 1; ; wait = Math.min(wait * 2, 25)) {
     const waiting = await board.unconfirmed(number, self);
     if (waiting.length === 0) return;
     if (world.monotonic() - begun > PATIENCE_MS) {
-      const ids = waiting.map(({ id }) => id);
-      log("warn", "nodes did not confirm a change and lose their lease", { nodes: ids.join(" ") });
-      await board.bar(ids, number);
-      wait = Math.max(...waiting.map(({ leftMs }) => leftMs), 1);
+      const nodes = waiting.join(" ");
+      if (nodes !== barred) log("warn", "nodes did not confirm a change and lose their lease", { nodes });
+      barred = nodes;
+      await board.bar(waiting, number); // again and again: what a node sent before may have lifted it
     }
     await world.sleep(wait);
   }
@@ -297,6 +303,14 @@ export async function settle(number: number, self: string, board: Board, world: 
 
 // On PostgreSQL
 
+// Two messages, so that one which arrives late, when this node has joined anew on another connection, claims no more than was true when
+// it was sent. The first is a transaction: no change is between its number and its commit while it holds the lock.
+const ANNOUNCED = `
+select pg_advisory_xact_lock_shared(hashtext('latchkey.announcement'));
+select last_value as "number" from announcement`;
+const JOIN = `
+insert into "Node" ("id", "leaseUntil", "confirmed") values ($1, clock_timestamp() + interval '2 seconds', $2)
+on conflict ("id") do update set "leaseUntil" = excluded."leaseUntil", "barredAt" = null, "confirmed" = greatest("Node"."confirmed", $2)`;
 const RENEW = `
 update "Node" set "leaseUntil" = clock_timestamp() + interval '2 seconds', "confirmed" = greatest("confirmed", $2)
 where "id" = $1 and "barredAt" is null and "leaseUntil" > clock_timestamp()`;
@@ -341,7 +355,8 @@ async function openChannel(id: string, ears: Ears): Promise<Channel> {
   }
   return {
     join: async () => {
-      await client.query("select join_nodes($1)", [id]);
+      const [, announced] = (await client.query(ANNOUNCED)) as unknown as pg.QueryResult<{ number: string }>[];
+      await client.query(JOIN, [id, announced?.rows[0]?.number]);
       return seen();
     },
     renew: async (confirmed) => ((await client.query(RENEW, [id, String(confirmed)])).rowCount === 0 ? null : seen()),
@@ -353,7 +368,8 @@ async function openChannel(id: string, ears: Ears): Promise<Channel> {
 const NO_NOTIFICATIONS =
   "The database does not pass on notifications: a pooler in transaction mode stands in between. Connect directly, or through one in session mode.";
 
-const world = (id: string): World => ({
+/** The world of this process and its PostgreSQL. */
+export const postgresWorld = (id: string): World => ({
   connect: (ears) => openChannel(id, ears),
   monotonic: () => performance.now(),
   wall: () => Date.now(),
@@ -362,12 +378,11 @@ const world = (id: string): World => ({
 
 const board: Board = {
   unconfirmed: async (number, self) => {
-    const { rows } = await meterPool().query<Unconfirmed>(
-      `select "id", extract(epoch from "leaseUntil" - clock_timestamp()) * 1000 as "leftMs" from "Node"
-       where "leaseUntil" > clock_timestamp() and "confirmed" < $1 and "id" <> $2`,
+    const { rows } = await meterPool().query<{ id: string }>(
+      `select "id" from "Node" where "leaseUntil" > clock_timestamp() and "confirmed" < $1 and "id" <> $2`,
       [String(number), self],
     );
-    return rows.map(({ id, leftMs }) => ({ id, leftMs: Number(leftMs) }));
+    return rows.map(({ id }) => id);
   },
   bar: async (ids, number) => {
     const late = `update "Node" set "barredAt" = clock_timestamp() where "id" = any($1::text[]) and "confirmed" < $2`;
@@ -382,7 +397,7 @@ export function lease(): Lease | null {
 
 /** Takes a lease for the node of this id and keeps it. Gives back what gives it up. Throws one sentence when it cannot be had. */
 export async function openLease(id: string): Promise<() => Promise<void>> {
-  const opened = new Lease(id, world(id));
+  const opened = new Lease(id, postgresWorld(id));
   await opened.start();
   provide("lease", { lease: opened });
   setClock(() => opened.now());
@@ -408,7 +423,7 @@ export function toThings(ids: readonly string[]): string[] {
 export async function forgetEverywhere(number: number, things: readonly string[]): Promise<void> {
   const own = lease();
   own?.forget(things.includes("*") ? null : things);
-  await settle(number, own?.id ?? "", board, world(""));
+  await settle(number, own?.id ?? "", board, postgresWorld(""));
 }
 
 /** Waits for the work, but no longer than the database is there: throws `unavailable` at the first sign that it is away. */

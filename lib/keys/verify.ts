@@ -5,7 +5,7 @@ import { verifyPool } from "@/lib/db";
 import { env } from "@/lib/env";
 import { databaseAway } from "@/lib/errors";
 import { addressGroup, type Block, blocksAdmit, toBlocks } from "@/lib/keys/addresses";
-import { Cache } from "@/lib/keys/cache";
+import { Cache, LookUps } from "@/lib/keys/cache";
 import { parseSecret } from "@/lib/keys/secret";
 import { lease } from "@/lib/leases";
 import { type QuotaAccount, quotaAccount } from "@/lib/limits/quota";
@@ -336,26 +336,10 @@ function cache(): Cache<Entry> {
   return held.cache;
 }
 
-/** Requests for one unknown digest share one query; only what was read wholly under the lease, with nothing announced meanwhile, is kept. */
+const lookUps = () => once("keys.lookups", () => new LookUps<Entry>());
+
 function lookUp(hash: string, nowMs: number): Promise<Entry | null> {
-  const running = once("keys.lookups", () => new Map<string, { epoch: number; found: Promise<Entry | null> }>());
-  const held = lease()?.held() ? lease() : null;
-  const epoch = held?.epoch ?? Number.NaN;
-  const joined = running.get(hash);
-  if (joined !== undefined && joined.epoch === epoch) return joined.found;
-  const found = query(hash, nowMs).then((entry) => {
-    if (held?.epoch === epoch && held.held()) cache().put(hash, entry);
-    return entry;
-  });
-  if (held !== null) {
-    const mine = { epoch, found };
-    running.set(hash, mine);
-    const done = () => {
-      if (running.get(hash) === mine) running.delete(hash);
-    };
-    found.then(done, done);
-  }
-  return found;
+  return lookUps().find(hash, lease(), cache, () => query(hash, nowMs));
 }
 
 async function query(hash: string, nowMs: number): Promise<Entry | null> {

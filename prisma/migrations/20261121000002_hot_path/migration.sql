@@ -32,19 +32,6 @@ BEGIN
 END
 $$;
 
--- Gives a node a lease of two seconds. It listens already and its cache is empty, so it has confirmed all that is committed.
-CREATE FUNCTION join_nodes(node text) RETURNS void
-LANGUAGE plpgsql
-SET search_path = pg_catalog, public, pg_temp
-AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('latchkey.announcement'));
-    INSERT INTO public."Node" ("id", "leaseUntil", "confirmed")
-    VALUES (node, clock_timestamp() + interval '2 seconds', (SELECT last_value FROM public.announcement))
-    ON CONFLICT ("id") DO UPDATE SET "leaseUntil" = excluded."leaseUntil", "confirmed" = excluded."confirmed", "barredAt" = NULL;
-END
-$$;
-
 -- Quota that a spool's node has reserved and that no usage record has claimed yet. QuotaPeriod.used = claimed + the sum of "held".
 CREATE TABLE "QuotaBlock" (
     "spool" TEXT NOT NULL,
