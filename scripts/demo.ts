@@ -13,7 +13,7 @@ import { createKey, revokeKey } from "@/lib/keys/keys";
 import type { CreateKey, NewKey } from "@/lib/keys/schema";
 import { monthOf } from "@/lib/limits/window";
 import { insertOrg } from "@/lib/orgs/orgs";
-import { drain } from "@/lib/usage/drain";
+import { closeDrainPool, drain } from "@/lib/usage/drain";
 import type { UsageRecord } from "@/lib/usage/record";
 
 /**
@@ -425,6 +425,7 @@ async function main(): Promise<void> {
   try {
     await (process.argv.includes("--remove") ? remove() : fill());
   } finally {
+    await closeDrainPool();
     await close();
   }
 }

@@ -10,7 +10,7 @@ import { DefinitionList } from "@/components/ui/definition-list";
 import { Pill } from "@/components/ui/pill";
 import { Drawer, SheetSection } from "@/components/ui/sheet";
 import { Time } from "@/components/ui/time";
-import { formatDuration } from "@/lib/format";
+import { formatDuration, formatNumber } from "@/lib/format";
 import type { LogRow } from "@/lib/usage/schema";
 import { isRefused, refusalSentence, StatusMark } from "./outcome";
 
@@ -51,6 +51,12 @@ export function ExplainDrawer({ org, row, keyName, groupName, link, onClose, onP
       onNext={onNext}
     >
       <SheetSection title="Explain this request" aside={<StatusMark row={row} />}>
+        {row.calls > 1 && (
+          <p className="mb-2 rounded-md bg-sunken px-3 py-2 text-sm text-fg-2">
+            <b className="font-medium text-fg">× {formatNumber(row.calls)}</b>: refusals past a key's first 600 of a minute share one row.
+            Its time is the minute's start, its latency their mean, and address and agent are shown if all had the same.
+          </p>
+        )}
         <Checks row={row} keyHref={`/orgs/${org}/keys/${row.key_id}`} />
       </SheetSection>
       <SheetSection title="Request">

@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { Table, TBody, Td, THead, Th, Tr } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
-import { formatDuration } from "@/lib/format";
+import { formatDuration, formatNumber } from "@/lib/format";
 import type { LogRow } from "@/lib/usage/schema";
 import { StatusMark } from "./outcome";
 
@@ -53,10 +53,21 @@ function isOld(row: LogRow): boolean {
   return Date.now() - Date.parse(row.created_at) > 86_400_000;
 }
 
-export function Route({ row }: { row: Pick<LogRow, "method" | "route"> }) {
-  return (
+export function Route({ row }: { row: Pick<LogRow, "method" | "route" | "calls"> }) {
+  const route = (
     <span className="mono cut block" title={`${row.method} ${row.route}`} translate="no">
       <span className="text-fg-2">{row.method}</span> {row.route}
+    </span>
+  );
+  if (row.calls === 1) return route;
+  const calls = formatNumber(row.calls);
+  return (
+    <span className="flex min-w-0 gap-2">
+      {route}
+      <span className="flex-none text-fg-2 tabular-nums" title={`${calls} calls in this minute`}>
+        <span aria-hidden="true">× {calls}</span>
+        <span className="sr-only">{calls} calls</span>
+      </span>
     </span>
   );
 }

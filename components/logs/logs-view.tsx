@@ -249,7 +249,7 @@ function Filters({ filter, keys, groups, routes }: Pick<LogsViewProps, "filter" 
   const { set, show } = useFilters();
   const key = keys.find((each) => each.id === filter.key_id);
   const find = (text: string) => {
-    if (/^req_/i.test(text)) show({ request: text.toLowerCase() });
+    if (/^(req|sum)_/i.test(text)) show({ request: text.toLowerCase() });
     else set({ route: text });
   };
   return (

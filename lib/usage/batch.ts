@@ -43,16 +43,19 @@ export class Batch {
   /** How many lines could not be read. */
   unreadable = 0;
   #buckets = new Map<string, Bucket>();
+  #sums = new Map<string, SumRow>();
 
   add(line: string): void {
     const head = headOf(line);
-    const bucket = head === null ? undefined : (this.#buckets.get(head.bucket) ?? this.#open(head.bucket, head.createdAt));
-    if (head === null || bucket === undefined) {
+    const row = head?.isSum ? rowOf(line) : undefined;
+    const isTorn = head === null || row === null;
+    const bucket = isTorn ? undefined : (this.#buckets.get(head.bucket) ?? this.#open(head.bucket, head.createdAt));
+    if (isTorn || bucket === undefined) {
       this.unreadable += 1;
       return;
     }
-    if (head.isSum) this.sumLines.push(line);
-    else this.rows += 1;
+    if (row === undefined) this.rows += 1;
+    else this.#addSum(line, row);
     bucket.requests += head.calls;
     bucket.credits += head.credits;
     if (head.counted) bucket.counted += head.calls;
@@ -125,38 +128,34 @@ export class Batch {
     return [...new Set([...this.#buckets.values()].map(({ lastAt }) => lastAt.slice(0, 10)))];
   }
 
-  /** One row of "UsageEvent" per key, minute, method, route, status and outcome, in the order of their ids. */
+  #addSum(line: string, row: Row): void {
+    this.sumLines.push(line);
+    const createdAt = `${row.createdAt?.slice(0, 16)}:00.000Z`;
+    const name = [row.keyId, createdAt, row.method, row.route, row.status, row.outcome].join("\n");
+    const one = { ...row, createdAt, calls: Number(row.calls), credits: Number(row.credits), latencyUs: Number(row.latencyUs) };
+    const sum = this.#sums.get(name);
+    if (sum === undefined) this.#sums.set(name, one);
+    else addTo(sum, one);
+  }
+
+  /** One row of "UsageEvent" per key, minute, method, route, status and outcome, in the order of their ids, which name these. */
   sums(): SumRow[] {
-    const sums = new Map<string, SumRow>();
-    for (const line of this.sumLines) {
-      const row = rowOf(line);
-      const numbers = { calls: Number(row.calls), credits: Number(row.credits), latencyUs: Number(row.latencyUs) };
-      const minute = `${row.createdAt?.slice(0, 16)}:00.000Z`;
-      const requestId = sumId([row.keyId, minute, row.method, row.route, row.status, row.outcome]);
-      const one = { ...row, ...numbers, requestId, createdAt: minute };
-      const sum = sums.get(requestId);
-      sums.set(requestId, sum === undefined ? one : both(sum, one));
-    }
-    return [...sums.values()].sort((a, b) => ((a.requestId as string) < (b.requestId as string) ? -1 : 1));
+    const sums = [...this.#sums].map(([name, sum]) => ({ ...sum, requestId: sumId(name) }));
+    return sums.sort((a, b) => (a.requestId < b.requestId ? -1 : 1));
   }
 }
 
 /** As the upsert in drain.ts adds to the row that is there. */
-function both(a: SumRow, b: SumRow): SumRow {
-  const calls = a.calls + b.calls;
-  return {
-    ...a,
-    calls,
-    credits: a.credits + b.credits,
-    latencyUs: Math.floor((a.latencyUs * a.calls + b.latencyUs * b.calls) / calls),
-    ip: a.ip === b.ip ? a.ip : null,
-    country: a.country === b.country ? a.country : null,
-    userAgent: a.userAgent === b.userAgent ? a.userAgent : null,
-  };
+function addTo(sum: SumRow, one: SumRow): void {
+  const calls = sum.calls + one.calls;
+  sum.latencyUs = Math.floor((sum.latencyUs * sum.calls + one.latencyUs * one.calls) / calls);
+  sum.calls = calls;
+  sum.credits += one.credits;
+  for (const name of ["ip", "country", "userAgent"] as const) if (sum[name] !== one[name]) sum[name] = null;
 }
 
 /** `sum_` and the first 130 bits of a SHA-256 as 26 digits of base 32 (RFC 4648, "extended hex"). */
-function sumId(parts: readonly (string | null)[]): string {
-  const hash = createHash("sha256").update(parts.join("\n")).digest("hex");
+function sumId(name: string): string {
+  const hash = createHash("sha256").update(name).digest("hex");
   return `sum_${(BigInt(`0x${hash}`) >> 126n).toString(32).padStart(26, "0")}`;
 }

@@ -1,16 +1,37 @@
-import { describe, expect, test } from "vitest";
+import fs from "node:fs";
+import path from "node:path";
+import fc from "fast-check";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { authorize } from "@/lib/access/permissions";
 import { db } from "@/lib/db";
 import { newId } from "@/lib/ids";
 import { getKey, keyActivity } from "@/lib/keys/keys";
 import { eventsOf, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
-import { drain } from "@/lib/usage/drain";
+import { closeDrainPool, drain, drainLines, settleSpool, spoolPosition } from "@/lib/usage/drain";
+import { toLine } from "@/lib/usage/line";
 import { listLogs } from "@/lib/usage/logs";
-import { flushUsage, recordUsage, type UsageRecord, usageBacklog } from "@/lib/usage/record";
+import type { UsageRecord } from "@/lib/usage/record";
 import type { LogFilter, UsageQuery } from "@/lib/usage/schema";
+import { beginning, type Position } from "@/lib/usage/spool";
 import { usageSeries } from "@/lib/usage/usage";
 
-const { owner } = await useDatabase();
+const { owner, dataDir } = await useDatabase();
+afterAll(closeDrainPool);
+
+/** Hourly sums with another number of calls than their rows, or keys with another count. */
+const CONTRADICTIONS = `
+  select "orgId", "keyId", sum("rows") as "rows", sum("summed") as "summed", sum("binned") as "binned" from (
+    select "orgId", date_trunc('hour', "createdAt", 'UTC') as "start", "keyId", "groupId", "environment", "route", "outcome", "calls" as "rows", 0 as "summed", 0 as "binned" from "UsageEvent"
+    union all
+    select "orgId", "start", "keyId", "groupId", "environment", "route", "outcome", 0, "requests", (select sum(n) from unnest("latency") n) from "UsageBucket"
+  ) as t group by "orgId", "start", "keyId", "groupId", "environment", "route", "outcome" having sum("rows") <> sum("summed") or sum("rows") <> sum("binned")
+  union all
+  select "orgId", "id", "requestCount", coalesce((select sum("calls") from "UsageEvent" where "keyId" = k."id"), 0), 0 from "Key" k
+  where "requestCount" <> coalesce((select sum("calls") from "UsageEvent" where "keyId" = k."id"), 0)`;
+
+afterEach(async () => {
+  expect((await owner.query(CONTRADICTIONS)).rows).toEqual([]);
+});
 
 const HOUR = 3_600_000;
 const NOW = Math.floor(Date.now() / HOUR) * HOUR - 10 * HOUR;
@@ -31,12 +52,26 @@ function recordOf(org: TestOrg, key: TestKey, changed: Partial<UsageRecord> = {}
     outcome: "accepted",
     latencyUs: 1_500,
     credits: 0,
+    counted: false,
     ip: "203.0.113.7",
     country: "NL",
     userAgent: "tests/1",
     ...changed,
   };
 }
+
+/** Lines as a process that recorded these would have left them. */
+const bytesOf = (records: readonly UsageRecord[], isSum = false) => Buffer.from(records.map((r) => `${toLine(r, isSum)}\n`).join(""));
+
+let spools = 0;
+function newSpool(): { name: string; folder: string; done: boolean } {
+  const name = `spl_test${++spools}`;
+  const folder = path.join(dataDir, name);
+  fs.mkdirSync(folder);
+  return { name, folder, done: false };
+}
+
+const at = (offset: number): Position => ({ segment: 0, offset });
 
 async function scene(): Promise<{ org: TestOrg; key: TestKey }> {
   const org = await newOrg();
@@ -171,21 +206,277 @@ describe("draining", () => {
   });
 });
 
-describe("recording", () => {
-  test("keeps what could not be written, and writes it once when it can", async () => {
+describe("draining a spool", () => {
+  test("writes what stands between two positions once, however often it is asked", async () => {
     const { org, key } = await scene();
-    for (let i = 0; i < 5; i++) recordUsage(recordOf(org, key, { at: NOW + i }));
-    await owner.query(`alter table "UsageBucket" add constraint refused check (false) not valid`);
-    try {
-      await flushUsage();
-      expect(usageBacklog()).toEqual({ waiting: 5, lost: 0 });
-    } finally {
-      await owner.query(`alter table "UsageBucket" drop constraint refused`);
+    const spool = newSpool();
+    const first = bytesOf([recordOf(org, key), recordOf(org, key, { at: NOW + 1 })]);
+    const span = { ...spool, from: beginning, to: at(first.length) };
+    expect(await drainLines(first, span)).toEqual({ lines: 2, written: true });
+    // The answer to the commit was lost: the process asks again for the same.
+    expect(await drainLines(first, span)).toEqual({ lines: 2, written: false });
+    expect(await spoolPosition(spool.name)).toEqual(span.to);
+    const second = bytesOf([recordOf(org, key, { at: NOW + 2 })]);
+    const next = { ...spool, from: span.to, to: at(first.length + second.length) };
+    expect(await drainLines(second, next)).toEqual({ lines: 1, written: true });
+    expect(await drainLines(second, next)).toEqual({ lines: 1, written: false });
+    expect(await countsOf(org, key)).toEqual({ rows: 3, summed: 3, requestCount: 3 });
+  });
+
+  test("by five at once writes each line once, sums too", async () => {
+    const { org, key } = await scene();
+    const spool = newSpool();
+    const refused = { status: 429, outcome: "rate_limit_exceeded" };
+    const bytes = Buffer.concat([
+      bytesOf(Array.from({ length: 50 }, (_, i) => recordOf(org, key, { at: NOW + i }))),
+      bytesOf([recordOf(org, key, { ...refused, calls: 7 })], true),
+    ]);
+    const span = { ...spool, from: beginning, to: at(bytes.length) };
+    const tries = await Promise.all(Array.from({ length: 5 }, () => drainLines(bytes, span)));
+    expect(tries.filter(({ written }) => written)).toHaveLength(1);
+    expect(await countsOf(org, key)).toEqual({ rows: 51, summed: 57, requestCount: 57 });
+  });
+
+  test("that was settled, or whose position is elsewhere, changes nothing and leaves no position", async () => {
+    const { org, key } = await scene();
+    const bytes = bytesOf([recordOf(org, key)]);
+    const settled = newSpool();
+    await drainLines(bytes, { ...settled, from: beginning, to: at(bytes.length) });
+    expect(await settleSpool(settled, at(bytes.length), true)).toBe(true);
+    for (const from of [beginning, at(bytes.length)])
+      expect(await drainLines(bytes, { ...settled, from, to: at(2 * bytes.length) })).toEqual({ lines: 1, written: false });
+    expect(await spoolPosition(settled.name)).toBeNull();
+    expect(await countsOf(org, key)).toEqual({ rows: 1, summed: 1, requestCount: 1 });
+  });
+
+  test("leaves out a line that was torn and a record that PostgreSQL cannot store, and keeps all others", async () => {
+    const { org, key } = await scene();
+    const spool = newSpool();
+    const good = Array.from({ length: 40 }, (_, i) => recordOf(org, key, { at: NOW + i }));
+    const bad = [recordOf(org, key, { status: 1.5 }), recordOf(org, key, { latencyUs: 0.5 }), good[7] as UsageRecord];
+    const bytes = Buffer.concat([
+      bytesOf(good.slice(0, 20)),
+      Buffer.from("\0\0\0\0\0\n"),
+      bytesOf(bad),
+      bytesOf([recordOf(org, key, { status: 429, outcome: "rate_limit_exceeded", calls: 3 })], true),
+      bytesOf(good.slice(20)),
+      Buffer.from(`${toLine(recordOf(org, key)).slice(0, 70)}\n`),
+      Buffer.from(
+        `${toLine(recordOf(org, key, { outcome: "revoked" }), true)
+          .split("\t")
+          .slice(0, 13)
+          .join("\t")}\n`,
+      ),
+    ]);
+    expect(await drainLines(bytes, { ...spool, from: beginning, to: at(bytes.length) })).toEqual({ lines: 47, written: true });
+    expect(await countsOf(org, key)).toEqual({ rows: 41, summed: 43, requestCount: 43 });
+  });
+
+  test("finds a day's partition again that was dropped meanwhile", async () => {
+    const { org, key } = await scene();
+    const day = Date.UTC(2025, 0, 3);
+    await drain([recordOf(org, key, { at: day })]);
+    await owner.query('drop table "UsageEvent_20250103"');
+    await owner.query('delete from "UsageBucket" where "orgId" = $1', [org.id]);
+    await owner.query('update "Key" set "requestCount" = 0 where "id" = $1', [key.id]);
+    const batch = [recordOf(org, key, { at: day + 1 })];
+    await expect(drain(batch)).rejects.toThrow(/no partition/);
+    await drain(batch);
+    expect((await countsOf(org, key)).rows).toBe(1);
+  });
+
+  test("takes a day of each record, however far apart they are", async () => {
+    const { org, key } = await scene();
+    await drain([recordOf(org, key, { at: Date.UTC(2024, 1, 29) }), recordOf(org, key, { at: Date.UTC(2027, 5, 1) })]);
+    expect((await countsOf(org, key)).rows).toBe(2);
+  });
+
+  test("gives every text back, but for what PostgreSQL cannot hold", async () => {
+    const { org, key } = await scene();
+    const anyText = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 30 }),
+      fc
+        .array(fc.constantFrom("\\", "\t", "\n", "\r", "\0", "\\N", "\\.", '"', "'", "\ud800", "\udc00", "é", "👩‍👩‍👧‍👦"), { maxLength: 6 })
+        .map((p) => p.join("")),
+    );
+    const texts = fc.sample(fc.tuple(anyText, anyText, anyText, fc.option(anyText)), 400);
+    const records = texts.map(([route, method, ip, userAgent], i) => recordOf(org, key, { at: NOW + i, route, method, ip, userAgent }));
+    await drain(records);
+    const stored = (text: string | null) => (text === null ? null : Buffer.from(text.replaceAll("\0", "\ufffd")).toString());
+    const rows = await db.usageEvent.findMany({ where: { orgId: org.id }, orderBy: { createdAt: "asc" } });
+    expect(rows.map(({ route, method, ip, userAgent }) => [route, method, ip, userAgent])).toEqual(texts.map((each) => each.map(stored)));
+    expect((await db.key.findUniqueOrThrow({ where: { id: key.id } })).lastUsedAgent).toBe(stored(texts.at(-1)?.[3] ?? null));
+  });
+});
+
+describe("a sum of refusals", () => {
+  const refused = { status: 429, outcome: "rate_limit_exceeded" };
+  const MINUTE = 60_000;
+
+  test("is one row for each key, minute, method, route, status and outcome, whoever adds to it and in how many batches", async () => {
+    const { org, key } = await scene();
+    const sum = (changed: Partial<UsageRecord>) => recordOf(org, key, { ...refused, calls: 10, requestId: "", ...changed });
+    await drainLines(
+      bytesOf([sum({ at: NOW + 17, latencyUs: 100 }), sum({ at: NOW + 59_999, latencyUs: 300 }), sum({ at: NOW + MINUTE })], true),
+    );
+    await Promise.all(
+      Array.from({ length: 4 }, () => drainLines(bytesOf([sum({ at: NOW + 5_000, latencyUs: 200 }), sum({ route: "/v1/me" })], true))),
+    );
+    const rows = await db.usageEvent.findMany({ where: { orgId: org.id }, orderBy: [{ createdAt: "asc" }, { route: "asc" }] });
+    expect(rows.map(({ createdAt, route, calls, latencyUs }) => [createdAt.getTime(), route, calls, latencyUs])).toEqual([
+      [NOW, "/v1/me", 40, 1_500],
+      [NOW, "/v1/status", 60, 200],
+      [NOW + MINUTE, "/v1/status", 10, 1_500],
+    ]);
+    for (const { requestId } of rows) expect(requestId).toMatch(/^sum_[0-9a-v]{26}$/);
+    expect(await countsOf(org, key)).toEqual({ rows: 3, summed: 110, requestCount: 110 });
+    expect((await db.key.findUniqueOrThrow({ where: { id: key.id } })).lastUsedAt).toEqual(new Date(NOW + MINUTE));
+  });
+
+  test("says an address, country or agent only when all its calls had the same", async () => {
+    const { org, key } = await scene();
+    const sum = (changed: Partial<UsageRecord>) => bytesOf([recordOf(org, key, { ...refused, calls: 2, ...changed })], true);
+    await drainLines(sum({}));
+    await drainLines(sum({ ip: "203.0.113.9", userAgent: null }));
+    expect(await db.usageEvent.findFirstOrThrow({ where: { orgId: org.id } })).toMatchObject({
+      calls: 4,
+      ip: null,
+      country: "NL",
+      userAgent: null,
+    });
+  });
+
+  test("counts as its calls in the log, in minutes, hours and days, and in what a key did", async () => {
+    const { org, key } = await scene();
+    const now = Math.floor(Date.now() / MINUTE) * MINUTE;
+    await drain([
+      recordOf(org, key, { at: now, ip: "203.0.113.1", route: "/v1/me" }),
+      recordOf(org, key, { at: now, ip: "203.0.113.1", route: "/v1/me" }),
+    ]);
+    await drainLines(bytesOf([recordOf(org, key, { ...refused, at: now + 5, calls: 1_204, ip: "203.0.113.2" })], true));
+    const viewer = await newMember(org, "viewer");
+    const rows = (await listLogs(authorize(viewer, "logs.read"), { limit: 10 })).data;
+    expect(rows.map(({ calls }) => calls).sort((a, b) => a - b)).toEqual([1, 1, 1_204]);
+    for (const interval of ["1m", "1h", "1d"] as const) {
+      const span = { start: new Date(now - MINUTE).toISOString(), end: new Date(now + MINUTE).toISOString() };
+      const { data } = await usageSeries(authorize(viewer, "usage.read"), { interval, ...span });
+      expect(data.map(({ requests, refused }) => [requests, refused]).filter(([requests]) => requests !== 0)).toEqual([[1_206, 1_204]]);
     }
-    recordUsage(recordOf(org, key, { at: NOW + 9 }));
-    await Promise.all([flushUsage(), flushUsage(), flushUsage()]);
-    expect(usageBacklog()).toEqual({ waiting: 0, lost: 0 });
-    expect(await countsOf(org, key)).toEqual({ rows: 6, summed: 6, requestCount: 6 });
+    expect(await keyActivity(authorize(viewer, "keys.read"), key.id)).toMatchObject({
+      ...{ calls: 1_206, refused: 1_204, address_count: 2 },
+      addresses: [
+        { ip: "203.0.113.2", calls: 1_204 },
+        { ip: "203.0.113.1", calls: 2 },
+      ],
+      routes: [
+        { route: "/v1/status", calls: 1_204 },
+        { route: "/v1/me", calls: 2 },
+      ],
+    });
+  });
+});
+
+describe("quota that a node holds", () => {
+  const MONTH = new Date(NOW).toISOString().slice(0, 7);
+
+  async function hold(org: TestOrg, spool: string, held: number, { environment = "live", month = MONTH, used = held } = {}): Promise<void> {
+    await owner.query(
+      'insert into "QuotaPeriod" values ($1, $2, $3, $4) on conflict ("orgId", "environment", "month") do update set "used" = "QuotaPeriod"."used" + excluded."used"',
+      [org.id, environment, month, used],
+    );
+    await owner.query('insert into "QuotaBlock" values ($1, $2, $3, $4, $5)', [spool, org.id, environment, month, held]);
+  }
+  const heldBy = async (spool: string) =>
+    (await db.quotaBlock.findMany({ where: { spool }, orderBy: { environment: "asc" } })).map(({ environment, held }) => [
+      environment,
+      held,
+    ]);
+  const usedOf = async (org: TestOrg) =>
+    (await db.quotaPeriod.findMany({ where: { orgId: org.id }, orderBy: { environment: "asc" } })).map(({ environment, used }) => [
+      environment,
+      used,
+    ]);
+
+  test("shrinks by what was charged and is recorded, by environment and UTC month, while the month's use stays", async () => {
+    const { org, key } = await scene();
+    const spool = newSpool();
+    await hold(org, spool.name, 10);
+    await hold(org, spool.name, 5, { environment: "test" });
+    const bytes = bytesOf([
+      ...Array.from({ length: 3 }, (_, i) => recordOf(org, key, { at: NOW + i, counted: true })),
+      recordOf(org, key, { counted: true, environment: "test" }),
+      recordOf(org, key, { counted: true, at: Date.UTC(2025, 3, 1) }), // of a month of which nothing is held
+      recordOf(org, key),
+    ]);
+    await drainLines(bytes, { ...spool, from: beginning, to: at(bytes.length) });
+    expect(await heldBy(spool.name)).toEqual([
+      ["live", 7],
+      ["test", 4],
+    ]);
+    expect(await usedOf(org)).toEqual([
+      ["live", 10],
+      ["test", 5],
+    ]);
+  });
+
+  test("never falls below zero, and another node's stays", async () => {
+    const { org, key } = await scene();
+    const [spool, other] = [newSpool(), newSpool()];
+    await hold(org, spool.name, 2);
+    await hold(org, other.name, 2);
+    const bytes = Buffer.concat([
+      bytesOf([recordOf(org, key, { counted: true })]),
+      bytesOf([recordOf(org, key, { counted: true, calls: 4, status: 402, outcome: "insufficient_credits" })], true),
+    ]);
+    await drainLines(bytes, { ...spool, from: beginning, to: at(bytes.length) });
+    expect(await heldBy(spool.name)).toEqual([["live", 0]]);
+    expect(await heldBy(other.name)).toEqual([["live", 2]]);
+  });
+
+  test("goes back once when its process is dead and its spool drained: what is left of it, and all trace of the node", async () => {
+    const { org, key } = await scene();
+    const spool = newSpool();
+    await hold(org, spool.name, 10);
+    await hold(org, "spl_another", 6);
+    await owner.query(`insert into "Node" ("id", "leaseUntil", "confirmed") values ($1, clock_timestamp() - interval '1 minute', 0)`, [
+      spool.name,
+    ]);
+    const bytes = bytesOf([recordOf(org, key, { counted: true }), recordOf(org, key, { counted: true })]);
+    await drainLines(bytes, { ...spool, from: beginning, to: at(bytes.length) });
+    const settled = await Promise.all(Array.from({ length: 4 }, () => settleSpool(spool, at(bytes.length), true)));
+    expect(settled.filter(Boolean)).toHaveLength(1);
+    expect(await usedOf(org)).toEqual([["live", 2 + 6]]);
+    expect(await heldBy(spool.name)).toEqual([]);
+    expect(await spoolPosition(spool.name)).toBeNull();
+    expect((await owner.query('select from "Node" where "id" = $1', [spool.name])).rowCount).toBe(0);
+    expect(fs.existsSync(spool.folder)).toBe(false);
+  });
+
+  test("stays with a node whose lease is not over, or whose spool goes on", async () => {
+    const { org, key } = await scene();
+    const spool = newSpool();
+    await hold(org, spool.name, 10);
+    await owner.query(`insert into "Node" ("id", "leaseUntil", "confirmed") values ($1, clock_timestamp() + interval '1 minute', 0)`, [
+      spool.name,
+    ]);
+    const bytes = bytesOf([recordOf(org, key)]);
+    await drainLines(bytes, { ...spool, from: beginning, to: at(bytes.length) });
+    expect(await settleSpool(spool, at(bytes.length), true)).toBe(false);
+    await owner.query(`update "Node" set "leaseUntil" = clock_timestamp() where "id" = $1`, [spool.name]);
+    expect(await settleSpool(spool, at(bytes.length), true)).toBe(false); // what it had sent to the database may still be running
+    await owner.query(`update "Node" set "leaseUntil" = clock_timestamp() - interval '1 minute' where "id" = $1`, [spool.name]);
+    expect(await settleSpool(spool, beginning, true)).toBe(false);
+    expect([await usedOf(org), await heldBy(spool.name), fs.existsSync(spool.folder)]).toEqual([[["live", 10]], [["live", 10]], true]);
+  });
+
+  test("goes back also when whoever settled it died before the folder was removed", async () => {
+    const org = await newOrg();
+    const spool = newSpool();
+    await hold(org, spool.name, 10);
+    fs.renameSync(spool.folder, `${spool.folder}.done`);
+    expect(await settleSpool({ ...spool, folder: `${spool.folder}.done`, done: true }, beginning, true)).toBe(true);
+    expect(await usedOf(org)).toEqual([["live", 0]]);
+    expect(fs.existsSync(`${spool.folder}.done`)).toBe(false);
   });
 });
 

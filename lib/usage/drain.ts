@@ -108,12 +108,15 @@ export async function drainLines(bytes: Buffer, span?: Span): Promise<{ lines: n
 
 async function addUp(text: string): Promise<Batch> {
   const batch = new Batch();
-  for (let from = 0, end = 0, lines = 1; from < text.length; from = end + 1, lines++) {
-    end = text.indexOf("\n", from);
-    batch.add(text.substring(from, end));
+  await forEachLine(text, (line) => batch.add(line));
+  return batch;
+}
+
+async function forEachLine(text: string, use: (line: string) => void): Promise<void> {
+  for (let from = 0, end = text.indexOf("\n"), lines = 1; end !== -1; from = end + 1, end = text.indexOf("\n", from), lines++) {
+    use(text.substring(from, end));
     if (lines % SLICE === 0) await new Promise((done) => setImmediate(done));
   }
-  return batch;
 }
 
 /** Outside the transaction: making one takes a lock that every node waits for. */
@@ -147,21 +150,24 @@ const COPY = `copy "UsageEvent" (${names(columns)}) from stdin`;
 async function insertRows(client: pg.PoolClient, batch: Batch, bytes: Buffer): Promise<Batch> {
   if (batch.rows === 0) return batch;
   const isPlain = batch.rows === batch.lines;
-  const all = isPlain ? bytes : toBytes(rowsOf(bytes));
+  const all = isPlain ? bytes : toBytes(await rowsOf(bytes));
   await client.query("savepoint rows");
   try {
     await copy(client, COPY, all);
     return batch;
   } catch (error) {
     if (!isOfRow(error)) throw error;
-    const kept = await copyApart(client, rowsOf(bytes), error);
+    const kept = await copyApart(client, await rowsOf(bytes), error);
     return addUp(toBytes([...kept, ...batch.sumLines]).toString());
   }
 }
 
-function rowsOf(bytes: Buffer): string[] {
-  const lines = bytes.toString("utf8", 0, bytes.length - 1).split("\n");
-  return lines.filter((line) => madeAt(line) !== null && headOf(line)?.isSum === false);
+async function rowsOf(bytes: Buffer): Promise<string[]> {
+  const rows: string[] = [];
+  await forEachLine(bytes.toString("utf8"), (line) => {
+    if (madeAt(line) !== null && headOf(line)?.isSum === false) rows.push(line);
+  });
+  return rows;
 }
 
 const toBytes = (lines: readonly string[]) => Buffer.from(lines.map((line) => `${line}\n`).join(""));
@@ -292,7 +298,7 @@ export async function spoolPosition(name: string): Promise<Position | null> {
 
 /**
  * Ends a spool that is drained up to `end`, its last line: what its node had reserved and not used goes back, then all trace of it goes.
- * Of another process (`dead`), only when that one's lease is over. False when it is not, or somebody else ends the same spool.
+ * Of another process (`dead`), only when that one's lease is long over. False when it is not, or somebody else ends the same spool.
  */
 export async function settleSpool(
   { name, folder, done }: { name: string; folder: string; done: boolean },
@@ -305,8 +311,9 @@ export async function settleSpool(
     const at = rows[0];
     if (!done && at !== undefined && (at.segment !== end.segment || at.offset !== end.offset)) return false;
     if (dead) {
-      const { rowCount } = await client.query('select from "Node" where "id" = $1 and "leaseUntil" > clock_timestamp()', [name]);
-      if (rowCount !== 0) return false;
+      // A reservation that it had sent may still be running after the lease.
+      const lives = `select from "Node" where "id" = $1 and "leaseUntil" > clock_timestamp() - interval '2 seconds'`;
+      if ((await client.query(lives, [name])).rowCount !== 0) return false;
     }
     if (!done) {
       if (!fs.existsSync(folder)) return false;

@@ -88,10 +88,13 @@ export function headOf(line: string): Head | null {
 
 export type Row = Record<(typeof columns)[number], string | null>;
 
-/** All fields as texts. */
-export function rowOf(line: string): Row {
+/** All fields as texts; null for a line that was torn. */
+export function rowOf(line: string): Row | null {
+  const row: Record<string, string | null> = {};
   const fields = line.split("\t");
-  return Object.fromEntries(columns.map((name, i) => [name, meaningOf(fields[i] ?? "")])) as Row;
+  if (fields.length !== columns.length || !/^\d+$/.test(fields[columns.indexOf("status")] ?? "")) return null;
+  for (let i = 0; i < columns.length; i++) row[columns[i] as string] = meaningOf(fields[i] ?? "");
+  return row as Row;
 }
 
 /** Address and agent: the last field, and the last but two. */

@@ -46,8 +46,8 @@ const TICK_MS = 200;
 /** About 3,000 records. */
 const BATCH_BYTES = 1024 * 1024;
 const ADOPT_MS = 30_000;
-/** A lease outlives its process by no more than this. */
-const LEASE_MS = 3_000;
+/** After this long a process that was just killed counts as dead to settleSpool() too. */
+const LEASE_MS = 4_500;
 const RETRY_MS = 1_000;
 
 interface Recorder {
@@ -72,7 +72,7 @@ function open(): Recorder {
   const spool = new Spool(spools());
   const refusals = new Refusals();
   spool.beforeWrite = () => {
-    for (const sum of refusals.drainSums()) void spool.append(toLine(sum, true), sum.calls);
+    for (const sum of refusals.takeSums()) void spool.append(toLine(sum, true), sum.calls);
   };
   return {
     ...{ spool, refusals, position: beginning, drained: 0, head: { position: beginning, at: null } },

@@ -32,7 +32,7 @@ export class Refusals {
   }
 
   /** The sums since the last time, in the order in which they began. */
-  drainSums(): UsageRecord[] {
+  takeSums(): UsageRecord[] {
     if (this.#sums.size === 0) return [];
     const sums = [...this.#sums.values()].map(({ record, latencyUs }) => ({ ...record, latencyUs: Math.round(latencyUs / record.calls) }));
     this.#sums.clear();
