@@ -1,7 +1,7 @@
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import { env } from "@/lib/env";
-import { describe, log } from "@/lib/log";
+import { describe, warnSeldom } from "@/lib/log";
 import { once } from "@/lib/runtime";
 import { Prisma, PrismaClient } from "@/prisma/generated/client";
 
@@ -50,7 +50,7 @@ function databaseUrl(): string {
 }
 
 function poolFault(error: unknown): void {
-  log("warn", "database connection lost", describe(error));
+  warnSeldom("database connection lost", describe(error));
 }
 
 function reader(): PrismaClient {

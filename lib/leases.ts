@@ -3,7 +3,7 @@ import { setClock } from "@/lib/clock";
 import { meterPool } from "@/lib/db";
 import { env } from "@/lib/env";
 import { databaseAway } from "@/lib/errors";
-import { describe, log } from "@/lib/log";
+import { describe, log, warnSeldom } from "@/lib/log";
 import { once, provide } from "@/lib/runtime";
 
 /**
@@ -181,7 +181,7 @@ export class Lease {
       },
       lost: (error) => {
         if (channel === null || this.#channel !== channel) return;
-        if (!this.#stopped) log("warn", "the lease's connection is lost", describe(error));
+        if (!this.#stopped) warnSeldom("the lease's connection is lost", describe(error));
         this.#drop();
         this.#nudge();
       },
@@ -221,7 +221,7 @@ export class Lease {
         if (renewal === null) await this.#join(channel);
         else this.#granted(channel, sent, renewal);
       } catch (error) {
-        if (this.#channel !== null) log("warn", "the lease could not be renewed", describe(error));
+        if (this.#channel !== null) warnSeldom("the lease could not be renewed", describe(error));
         this.#channel?.close();
         this.#drop();
       }

@@ -1,4 +1,5 @@
 import { env } from "@/lib/env";
+import { once } from "@/lib/runtime";
 
 const LEVELS = { debug: 10, info: 20, warn: 30, error: 40, silent: 90 } as const;
 type Level = "debug" | "info" | "warn" | "error";
@@ -7,6 +8,20 @@ type Level = "debug" | "info" | "warn" | "error";
 export function log(level: Level, message: string, fields: Record<string, string | number | boolean | null> = {}): void {
   if (LEVELS[level] < LEVELS[env().logLevel]) return;
   process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), level, message, ...fields })}\n`);
+}
+
+const SELDOM_MS = 1_000;
+
+/** What a database that is away makes everybody say at once: one line a second over all of it; the next one says how many were left out. */
+export function warnSeldom(message: string, fields: Record<string, string | number | boolean | null> = {}): void {
+  const last = once("log.seldom", () => ({ at: Number.NEGATIVE_INFINITY, leftOut: 0 }));
+  if (performance.now() - last.at < SELDOM_MS) {
+    last.leftOut += 1;
+    return;
+  }
+  log("warn", message, last.leftOut === 0 ? fields : { ...fields, left_out: last.leftOut });
+  last.at = performance.now();
+  last.leftOut = 0;
 }
 
 /** An error's own words, its code and where it was thrown: for our log only. */

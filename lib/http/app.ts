@@ -37,7 +37,7 @@ import { type Need, type Verdict, verify } from "@/lib/keys/verify";
 import { whileReachable } from "@/lib/leases";
 import { limitStore } from "@/lib/limits/store";
 import type { LimitState } from "@/lib/limits/window";
-import { describe, log } from "@/lib/log";
+import { describe, log, warnSeldom } from "@/lib/log";
 import { countRequest } from "@/lib/metrics";
 import { orgEndpoints } from "@/lib/orgs/endpoints";
 import { once } from "@/lib/runtime";
@@ -334,23 +334,14 @@ function dressed(call: Call, front: Front, draft: Draft, shown: LimitState, all:
   return { status: draft.status, headers, body: draft.body };
 }
 
-/** While the database is away one line a second says so. */
-function mayComplain(): boolean {
-  const last = once("http.complaint", () => ({ at: 0 }));
-  if (now() - last.at < 1_000) return false;
-  last.at = now();
-  return true;
-}
-
 function fail(front: Front, what: string, thrown: unknown, headers: readonly string[] = []): Draft {
   const error = toAppError(thrown);
   const status = statusOf(error.type);
-  if (error.type === "internal_error" || (status >= 500 && mayComplain()))
-    log(error.type === "internal_error" ? "error" : "warn", "request failed", {
-      request_id: front.id,
-      call: what,
-      ...describe(error.cause ?? error),
-    });
+  if (status >= 500) {
+    const fields = { request_id: front.id, call: what, ...describe(error.cause ?? error) };
+    if (error.type === "internal_error") log("error", "request failed", fields);
+    else warnSeldom("request failed", fields);
+  }
   return json(status, toErrorBody(error, front.id, now()), [
     ...(error.retryAfterSeconds === null ? [] : ["Retry-After", String(error.retryAfterSeconds)]),
     ...(status === 401 ? ["WWW-Authenticate", "Bearer"] : []),

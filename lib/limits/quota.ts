@@ -3,7 +3,7 @@ import { now } from "@/lib/clock";
 import { meterPool } from "@/lib/db";
 import { askNodes, lease } from "@/lib/leases";
 import { type LimitState, monthEnd, monthOf, monthStart } from "@/lib/limits/window";
-import { describe, log } from "@/lib/log";
+import { describe, warnSeldom } from "@/lib/log";
 import { once } from "@/lib/runtime";
 
 /**
@@ -229,7 +229,7 @@ const node = () => lease()?.id ?? "command";
 const recallOf = (orgId: string) => `quota:${orgId}`;
 
 function complain(error: unknown): void {
-  log("warn", "quota could not be reserved or given back", describe(error));
+  warnSeldom("quota could not be reserved or given back", describe(error));
 }
 
 /** Those that hold something, or may: all that has to be looked after. */

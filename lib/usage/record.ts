@@ -3,7 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { now } from "@/lib/clock";
 import { env } from "@/lib/env";
-import { describe, log } from "@/lib/log";
+import { describe, log, warnSeldom } from "@/lib/log";
 import { once } from "@/lib/runtime";
 import { closeDrainPool, drainLines, settleSpool, spoolPosition } from "@/lib/usage/drain";
 import { madeAt, toLine } from "@/lib/usage/line";
@@ -62,7 +62,6 @@ interface Recorder {
   adopting: Promise<void> | null;
   timers: NodeJS.Timeout[];
   stopping: boolean;
-  warnedAt: number;
 }
 
 const spools = () => path.join(env().dataDir, "spool");
@@ -76,7 +75,7 @@ function open(): Recorder {
   };
   return {
     ...{ spool, refusals, position: beginning, drained: 0, head: { position: beginning, at: null } },
-    ...{ running: null, adopting: null, timers: [], stopping: false, warnedAt: Number.NEGATIVE_INFINITY },
+    ...{ running: null, adopting: null, timers: [], stopping: false },
   };
 }
 
@@ -223,9 +222,6 @@ async function adopt(r: Recorder, spool: LeftSpool): Promise<boolean> {
   return isSettled;
 }
 
-/** At most one line a second, however much there is to complain about. */
 function warn(r: Recorder, message: string, error: unknown): void {
-  if (performance.now() - r.warnedAt < RETRY_MS) return;
-  r.warnedAt = performance.now();
-  log("warn", message, { waiting: r.spool.written - r.drained, ...describe(error) });
+  warnSeldom(message, { waiting: r.spool.written - r.drained, ...describe(error) });
 }
