@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import pg from "pg";
 import { setClock } from "@/lib/clock";
 import { meterPool } from "@/lib/db";
@@ -335,7 +336,8 @@ async function openChannel(id: string, ears: Ears): Promise<Channel> {
     if (things[0] === `probe:${id}`) probe?.();
     else ears.heard(n, things);
   });
-  const close = () => void client.end().catch(() => undefined);
+  // Not client.end(): that waits for a server that may never answer again.
+  const close = () => void (client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
   const seen = async (): Promise<Renewal> => {
     const { rows } = await client.query<{ nowMs: string; nodes: string[] }>(SEEN);
     const row = rows[0] as { nowMs: string; nodes: string[] };
