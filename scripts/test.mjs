@@ -1,4 +1,5 @@
-// npm test [-- checks|unit|api|browser …]: installs what the tests need, runs every runner, and ends with "N passed, N failed".
+// npm test [-- checks|unit|api|rig|browser …]: installs what the tests need, runs every runner, and ends with "N passed, N failed".
+// npm run test:rig [-- --short]: the rig alone (faults, kills, two nodes), in full rounds; RIG_SEED=<number> repeats a run.
 // A part that fails does not keep the next ones from running; what it said is shown at once, what passed is one line.
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -8,14 +9,15 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { bundle, dim, Failure, green, install, main, prepare, red, root, step, tool } from "./prepare.mjs";
 
-const PARTS = ["checks", "unit", "api", "browser"];
+const PARTS = ["checks", "unit", "api", "rig", "browser"];
 const MOUNTS = ["server", "next"];
 const at = (...parts) => path.join(root, ...parts);
 const bin = (name) => at("node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name);
 const total = { passed: 0, failed: 0 };
 
 await main(async () => {
-  const wanted = process.argv.slice(2);
+  const wanted = process.argv.slice(2).filter((word) => word !== "--full" && word !== "--short");
+  const full = process.argv.includes("--full") && !process.argv.includes("--short");
   const unknown = wanted.find((part) => !PARTS.includes(part));
   if (unknown !== undefined) throw new Failure(`There is no part "${unknown}": npm test -- ${PARTS.join("|")}`);
   const parts = wanted.length > 0 ? wanted : PARTS;
@@ -24,9 +26,10 @@ await main(async () => {
   await prepare({ only: ["client"] });
   if (parts.includes("checks")) await checks();
   if (parts.includes("unit")) await vitest("Unit tests", "unit");
-  if (parts.includes("api") || parts.includes("browser")) {
+  if (parts.some((part) => ["api", "rig", "browser"].includes(part))) {
     const built = await check("Build", () => prepare());
     if (parts.includes("api")) for (const mount of MOUNTS) await publicApi(mount, built);
+    if (parts.includes("rig")) await rig(full, built, wanted.length > 0);
     if (parts.includes("browser")) await browser(built);
   }
 
@@ -100,6 +103,20 @@ async function publicApi(mount, built) {
   const title = `Public API, mounted in ${mount}`;
   if (!built) return notRun(title);
   await vitest(title, "api", { LATCHKEY_TEST_MOUNT: mount });
+}
+
+/** Faults, kills and two nodes. `tell`: with the line that each test leaves about what it saw; they are in .build/rig.txt as well. */
+async function rig(full, built, tell) {
+  const title = full ? "Rig, full rounds" : "Rig, short rounds";
+  if (!built) return notRun(title);
+  if (!fs.existsSync("/proc/self/stat")) {
+    process.stdout.write(`  ${dim(`– ${title}: not run, it stops and finds processes through /proc, which only Linux has`)}\n`);
+    return;
+  }
+  const lines = at(".build", "rig.txt");
+  fs.writeFileSync(lines, "");
+  await vitest(title, "rig", { RIG: full ? "full" : "short", RIG_LINES: lines });
+  if (tell) process.stdout.write(`${fs.readFileSync(lines, "utf8").replace(/^/gm, "    ").trimEnd()}\n`);
 }
 
 async function browser(built) {
