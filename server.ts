@@ -31,8 +31,13 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 async function main(): Promise<void> {
   const env = provideEnv(parseEnv(process.env));
-  let serve: Handler = (_, response) =>
-    response.writeHead(503, { "Retry-After": "2", "Content-Type": "text/plain" }).end("Latchkey is starting.\n");
+  let serve: Handler = (_, response) => {
+    const id = newId("req");
+    const error = new AppError("unavailable", "Latchkey is starting.", { retryAfterSeconds: 2 });
+    response
+      .writeHead(503, { "Retry-After": "2", "Content-Type": "application/json", "X-Request-Id": id, "Cache-Control": "no-store" })
+      .end(JSON.stringify(toErrorBody(error, id, Date.now())));
+  };
   // First of all, so that a taken port is said before anything is started.
   const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => {
     if (!server.listening) response.shouldKeepAlive = false; // draining: the last answer on this connection
@@ -77,9 +82,12 @@ async function startNode(): Promise<() => Promise<void>> {
   const giveUpLease = await openLease(spool);
   const giveBackQuota = startQuotas(() => usageBacklog().waiting === 0);
   return async () => {
-    await giveBackQuota();
-    await stopRecording();
-    await giveUpLease();
+    try {
+      await giveBackQuota();
+      await stopRecording();
+    } finally {
+      await giveUpLease();
+    }
   };
 }
 
@@ -100,9 +108,9 @@ function listen(server: Server, env: Env): Promise<void> {
 
 function handler(env: Env, pages: Handler): Handler {
   return (request, response) => {
-    const url = request.url ?? "";
-    if (!url.startsWith("/")) return unreadable(request.socket, 400);
-    if (request.method === "TRACE" || request.method === "CONNECT") return unreadable(request.socket, 405);
+    request.url = (request.url ?? "").replace(/^https?:\/\/[^/?#]*/i, ""); // the form that RFC 9112 keeps for proxies, and demands of servers
+    const url = request.url;
+    if (!url.startsWith("/") || request.method === "TRACE") return refuse(response, url.startsWith("/") ? 405 : 400);
     const front = receive(request, env.trustedProxies);
     if (API_PATHS.test(url) && !apiThroughNext) {
       const answer = handle(fromNode(request), front);
@@ -145,6 +153,16 @@ const UNREADABLE: Record<number, string> = {
   408: "The request took too long to arrive.",
   431: "The headers are too large.",
 };
+
+/** In its turn among the answers of its connection, which is closed then. */
+function refuse(response: ServerResponse, status: number): void {
+  const id = newId("req");
+  const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
+  response.shouldKeepAlive = false;
+  response
+    .writeHead(status, { "Content-Type": "application/json", "X-Request-Id": id, "Cache-Control": "no-store" })
+    .end(JSON.stringify(toErrorBody(error, id, Date.now())));
+}
 
 /** What never becomes a request is answered in the API's own form, and its connection closed. */
 function unreadable(socket: Duplex, status: number): void {

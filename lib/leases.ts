@@ -332,7 +332,7 @@ async function openChannel(id: string, ears: Ears): Promise<Channel> {
   client.on("error", (error) => ears.lost(error));
   client.on("end", () => ears.lost(new Error("the database closed it")));
   client.on("notification", ({ payload = "" }) => {
-    const { n, things } = JSON.parse(payload) as { n: number; things: string[] };
+    const { n, things } = toAnnouncement(payload);
     if (things[0] === `probe:${id}`) probe?.();
     else ears.heard(n, things);
   });
@@ -365,6 +365,17 @@ async function openChannel(id: string, ears: Ears): Promise<Channel> {
     leave: async () => void (await client.query('delete from "Node" where "id" = $1', [id])),
     close,
   };
+}
+
+/** What cannot be read was not sent by us: everything may have changed. */
+function toAnnouncement(payload: string): { n: number; things: string[] } {
+  try {
+    const { n, things } = JSON.parse(payload) as { n: unknown; things: unknown };
+    if (typeof n === "number" && Array.isArray(things)) return { n, things: things.map(String) };
+  } catch {
+    // as below
+  }
+  return { n: 1, things: ["*"] }; // a number that every node has confirmed
 }
 
 const NO_NOTIFICATIONS =

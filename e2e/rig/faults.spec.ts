@@ -15,7 +15,8 @@ const WELL_AGAIN_MS = 5_000;
 const CLOSED_AFTER_MS = 2_500;
 const MEGABYTE = 1024 * 1024;
 
-const { nodes, database } = await startRig(2);
+const rig = await startRig(2);
+const { nodes, database } = rig;
 const [a] = nodes as [Node, Node];
 const journal = new Journal();
 afterAll(() => journal.close());
@@ -62,7 +63,7 @@ const expectAway = (sent: readonly Sent[]) =>
   expect(sent.filter(({ status }) => status !== 503).map(({ call, node, status, fault }) => [call, node, status, fault])).toEqual([]);
 
 test("F02, USE-2: PostgreSQL is restarted or killed under load: 503 in time, no process dies, nothing is lost, well again in 5 s", async () => {
-  const t = trial("F02 USE-2", journal, nodes);
+  const t = trial("F02 USE-2", journal, rig);
   const away: number[] = [];
   const well: number[] = [];
   const begun = journal.entries.length;
@@ -95,7 +96,7 @@ test("F02, USE-2: PostgreSQL is restarted or killed under load: 503 in time, no 
 });
 
 test("F03: PostgreSQL refuses connections: keys fail closed, liveness green, readiness red, little memory, few lines of log", async () => {
-  const t = trial("F03", journal, nodes);
+  const t = trial("F03", journal, rig);
   const seconds = rounds(6, 60);
   const fresh = await newKey(journal, a, master);
   const warmUp = traffic.start(100, nodes);
@@ -163,7 +164,7 @@ const SILENCES: Record<string, { begin(): void; end(): Promise<void> | void }> =
 test.each(Object.keys(SILENCES))(
   "F04: PostgreSQL is %s: every request ends within 3 s with 503, and all is well again by itself",
   async (silence) => {
-    const t = trial(`F04 ${silence}`, journal, nodes);
+    const t = trial(`F04 ${silence}`, journal, rig);
     const seconds = rounds(5, 30);
     const fresh = await newKey(journal, a, master);
     const first = journal.entries.length;
@@ -201,7 +202,7 @@ test.each(Object.keys(SILENCES))(
 );
 
 test("F04: changes that were under way when the database fell silent are made whole or not at all, also when their connections are used again", async () => {
-  const t = trial("F04 changes", journal, nodes);
+  const t = trial("F04 changes", journal, rig);
   const found = { answered: 0, "answered 503": 0 };
   let runs = 0;
   for (const silence of full ? Object.keys(SILENCES) : ["frozen on the way"]) {
@@ -247,7 +248,7 @@ test("F04: changes that were under way when the database fell silent are made wh
 });
 
 test("F05: a connection that is lost around COMMIT leaves a change whole or not made, and a revocation that went through holds", async () => {
-  const t = trial("F05", journal, nodes);
+  const t = trial("F05", journal, rig);
   const found = { "made, said so": 0, "made, answered 503": 0, "not made, answered 503": 0 };
   const ended: { key: TestKey; answer: Sent }[] = [];
   const runs = rounds(12, 200);
@@ -298,7 +299,7 @@ test("F05: a connection that is lost around COMMIT leaves a change whole or not 
 });
 
 test("F07: fifty slow reads at once take no connection from verification", async () => {
-  const t = trial("F07", journal, nodes);
+  const t = trial("F07", journal, rig);
   const seconds = rounds(3, 20);
   const perSecond = 100;
   const unseen = await Promise.all(Array.from({ length: 60 }, () => newKey(journal, a, master)));

@@ -10,7 +10,8 @@ import { background, Journal, type Sent, type TestKey, workers } from "./load";
 import { type Node, startRig, together } from "./nodes";
 import { many, rounds, trial } from "./rounds";
 
-const { nodes, database } = await startRig(2);
+const rig = await startRig(2);
+const { nodes, database } = rig;
 const [a, b] = nodes as [Node, Node];
 const journal = new Journal();
 afterAll(() => journal.close());
@@ -39,7 +40,7 @@ async function inOneMinute<T>(seconds: number, work: () => Promise<T>): Promise<
 }
 
 test("LIM-1: two nodes let pass what the limit says together, and not one request more", async () => {
-  const t = trial("LIM-1", journal, nodes);
+  const t = trial("LIM-1", journal, rig);
   const LIMITS = [1, 10, 100, 500];
   const figures: string[] = [];
   for (let round = 0; round < rounds(1, 5); round++) {
@@ -64,7 +65,7 @@ test("LIM-1: two nodes let pass what the limit says together, and not one reques
 });
 
 test("LIM-2: of 1,000 requests at once, over two nodes and under a limit of 1, exactly one passes", async () => {
-  const t = trial("LIM-2", journal, nodes);
+  const t = trial("LIM-2", journal, rig);
   const all: Record<string, number>[] = [];
   for (let round = 0; round < rounds(1, 10); round++) {
     const found = await inOneMinute(15, async () => {
@@ -93,7 +94,7 @@ const usedBy = async (orgId: string): Promise<{ used: number; held: number }> =>
 };
 
 test("LIM-4: a request that one limit refuses costs nothing under any other", async () => {
-  const t = trial("LIM-4", journal, nodes);
+  const t = trial("LIM-4", journal, rig);
   const { orgId, master: owner } = await newCustomer(journal, a, { tier: "free" });
   await inOneMinute(10, async () => {
     const key = await newKey(journal, a, owner, { rate_limit_rpm: 10 });
@@ -133,7 +134,7 @@ test("LIM-4: a request that one limit refuses costs nothing under any other", as
 });
 
 test("LIM-5: on every route a request counts once, and 429, 401 and 403 are never mixed up", async () => {
-  const t = trial("LIM-5", journal, nodes);
+  const t = trial("LIM-5", journal, rig);
   const document = await journal.send(a, "GET", "/openapi.json");
   const gets = Object.entries<Record<string, unknown>>(document.body.paths).flatMap(([path, methods]) =>
     methods.get === undefined || path.includes("{") ? [] : [path],
@@ -188,7 +189,7 @@ test("LIM-5: on every route a request counts once, and 429, 401 and 403 are neve
 });
 
 test("LIM-9: more than 30 unknown keys a minute from one address are refused with 429, and good keys from there pass", async () => {
-  const t = trial("LIM-9", journal, nodes);
+  const t = trial("LIM-9", journal, rig);
   const good = await newKey(journal, a, master);
   const revoked = await newKey(journal, a, master);
   await revokeKey(journal, a, master, revoked);
@@ -211,7 +212,7 @@ test("LIM-9: more than 30 unknown keys a minute from one address are refused wit
 });
 
 test("QUO-1: of 3,000 calls over two nodes under a quota of 1,000, exactly 1,000 pass", async () => {
-  const t = trial("QUO-1", journal, nodes);
+  const t = trial("QUO-1", journal, rig);
   for (let round = 0; round < rounds(1, 10); round++) {
     const { orgId, master: key } = await newCustomer(journal, t.pick(nodes), { tier: "free" });
     await workers(100, 3_000, () => use(journal, t.pick(nodes), key));
@@ -224,7 +225,7 @@ test("QUO-1: of 3,000 calls over two nodes under a quota of 1,000, exactly 1,000
 });
 
 test("QUO-1: with a node killed in the middle never more than 1,000 pass, and at last every unit that nobody was answered for is spent", async () => {
-  const t = trial("QUO-1 killed", journal, nodes);
+  const t = trial("QUO-1 killed", journal, rig);
   let lost = 0;
   for (let round = 0; round < rounds(1, 20); round++) {
     const { orgId, master: key } = await newCustomer(journal, a, { tier: "free" });
@@ -238,12 +239,12 @@ test("QUO-1: with a node killed in the middle never more than 1,000 pass, and at
     await load.stop();
     const ofKey = () => journal.where(({ keyId }) => keyId === key.id);
     const unanswered = ofKey().filter(({ status }) => status === 0).length;
-    // What the dead node held comes back when its spool was drained; until nothing is left.
+    // What the dead node held comes back when its spool was drained; what a lost answer left in doubt, after half a minute.
     await eventually(async () => {
       await workers(10, 40, (i) => use(journal, i % 2 === 0 ? victim : survivor, key));
       const { used, held } = await usedBy(orgId);
       return used === 1_000 && held === 0 ? true : undefined;
-    }, 30);
+    }, 75);
     await together(nodes);
     const passed = ofKey().filter(({ status }) => status === 200).length;
     expect(passed).toBeLessThanOrEqual(1_000);
@@ -257,7 +258,7 @@ test("QUO-1: with a node killed in the middle never more than 1,000 pass, and at
 });
 
 test("F21: the same e-mail signed up, and the same invitation accepted, on two nodes at once: exactly one succeeds", async () => {
-  const t = trial("F21", journal, nodes);
+  const t = trial("F21", journal, rig);
   let tries = 0;
   for (let round = 0; round < rounds(2, 20); round++) {
     const email = `twice-${t.seed}-${round}@people.example`;
@@ -297,7 +298,7 @@ test("F21: the same e-mail signed up, and the same invitation accepted, on two n
 });
 
 test("F21: the same customer enabled, and the same key revoked, on two nodes at once: one organization, one event", async () => {
-  const t = trial("F21 operator", journal, nodes);
+  const t = trial("F21 operator", journal, rig);
   for (let round = 0; round < rounds(2, 20); round++) {
     const json = { email: `once-${t.seed}-${round}@clients.example`, company: "Once", tier: "free" };
     const enabled = await Promise.all(

@@ -2,6 +2,7 @@
 // judges. Times are milliseconds of this process's monotonic clock, so that "sent after the answer to" means what it says.
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onTestFinished } from "vitest";
 import type { Node } from "./nodes";
 
 /** A key that the rig calls with. */
@@ -154,16 +155,16 @@ export async function workers(atOnce: number, times: number, work: (i: number) =
   await Promise.all(Array.from({ length: Math.min(atOnce, times) }, worker));
 }
 
-/** A load that runs beside a test until it is stopped. */
+/** A load that runs beside a test until it is stopped, or the test ends. */
 export function background(perSecond: number, send: (i: number) => Promise<unknown>): { stop(): Promise<void> } {
   let running = true;
   const done = pace(perSecond, () => running, send);
-  return {
-    stop() {
-      running = false;
-      return done;
-    },
+  const stop = () => {
+    running = false;
+    return done;
   };
+  onTestFinished(stop);
+  return { stop };
 }
 
 /** The value below which a share of them lies. */

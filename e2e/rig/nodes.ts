@@ -23,8 +23,8 @@ if (!fs.existsSync("/proc/self/stat")) throw new Error("The rig stops and finds 
 export interface Rig {
   nodes: Node[];
   database: Database;
-  /** One more. */
-  newNode(): Promise<Node>;
+  /** Ends every fault and starts what is down: what a test that failed has left does not fail the next. */
+  restore(): Promise<void>;
 }
 
 /** Starts a deployment of `count` nodes; it is stopped at the end of the file. Awaited at the top of the file. */
@@ -65,15 +65,24 @@ export async function startRig(count = 2, env: Record<string, string> = {}): Pro
     await end(); // a file that cannot be loaded runs no hooks
     throw error;
   }
-  return { nodes, database, newNode };
+  const restore = async () => {
+    database.thaw();
+    for (const node of nodes) {
+      await node.proxy.heal();
+      node.thaw();
+      if (!node.isAlive()) await node.start();
+    }
+    await together(nodes);
+  };
+  return { nodes, database, restore };
 }
 
-/** Resolves when every node knows of all the others, as far as it says how many it knows. */
+/** Resolves when every node holds a lease and knows of all the others. */
 export async function together(nodes: Node[]): Promise<void> {
   await eventually(async () => {
     const healths = await Promise.all(nodes.map((node) => node.health()));
-    return healths.every(({ status, nodes: known }) => status === 200 && (known === null || known === nodes.length)) ? true : undefined;
-  }, 20);
+    return healths.every(({ status, held, nodes: known }) => status === 200 && held && known === nodes.length) ? true : undefined;
+  }, 30);
 }
 
 export class Node {
@@ -150,14 +159,14 @@ export class Node {
     return pages * 4096;
   }
 
-  /** What it says of itself; status 0 when it does not answer. `nodes` is null where it does not say how many it knows. */
-  async health(): Promise<{ status: number; nodes: number | null; waiting: number }> {
+  /** What it says of itself; status 0 when it does not answer. */
+  async health(): Promise<{ status: number; held: boolean; nodes: number; waiting: number }> {
     try {
       const answer = await fetch(`${this.url}/api/health`, { signal: AbortSignal.timeout(5_000) });
-      const body = (await answer.json()) as { lease?: { nodes: number }; usage_waiting?: number };
-      return { status: answer.status, nodes: body.lease?.nodes ?? null, waiting: body.usage_waiting ?? 0 };
+      const body = (await answer.json()) as { lease: { held: boolean; nodes: number }; usage_waiting: number };
+      return { status: answer.status, ...body.lease, waiting: body.usage_waiting };
     } catch {
-      return { status: 0, nodes: null, waiting: 0 };
+      return { status: 0, held: false, nodes: 0, waiting: 0 };
     }
   }
 
@@ -230,6 +239,7 @@ export class Database {
   }
 
   thaw(): void {
+    if (stateOf(this.#postmaster()) === null) return;
     for (const pid of [...childrenOf(this.#postmaster()), this.#postmaster()]) signal(pid, "SIGCONT");
   }
 

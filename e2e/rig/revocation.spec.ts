@@ -12,7 +12,8 @@ import { full, many, ms, rounds, trial } from "./rounds";
 /** The worst that contract §9 allows, and a moment for the way. */
 const WORST_MS = 4_500;
 
-const { nodes, database } = await startRig(2);
+const rig = await startRig(2);
+const { nodes, database } = rig;
 const [a, b] = nodes as [Node, Node];
 const journal = new Journal();
 afterAll(() => journal.close());
@@ -37,7 +38,7 @@ async function revokeAndTry(key: TestKey, through: Node, forMs = 120): Promise<S
 }
 
 test("REV-1: no request that is sent after the answer to a revocation is accepted, by neither of two nodes under load", async () => {
-  const t = trial("REV-1", journal, nodes);
+  const t = trial("REV-1", journal, rig);
   const times: number[] = [];
   let late = 0;
   let before = 0;
@@ -63,7 +64,7 @@ test("REV-1: no request that is sent after the answer to a revocation is accepte
 });
 
 test("REV-2: a revoked key makes no key, lists none, revokes none and is valid for nobody; what it makes meanwhile was sent before", async () => {
-  const t = trial("REV-2", journal, nodes);
+  const t = trial("REV-2", journal, rig);
   let tried = 0;
   let made = 0;
   for (let round = 0; round < rounds(10, 200); round++) {
@@ -101,7 +102,7 @@ test("REV-2: a revoked key makes no key, lists none, revokes none and is valid f
 const ACTS = ["use", "use", "use", "create", "list", "revoke"] as const;
 
 test("REV-4: whatever is done at the same time on two nodes, a key whose revocation was answered never passes again", async () => {
-  const t = trial("REV-4", journal, nodes);
+  const t = trial("REV-4", journal, rig);
   let acts = 0;
   let revoked = 0;
   let late = 0;
@@ -149,7 +150,7 @@ test("REV-4: whatever is done at the same time on two nodes, a key whose revocat
 });
 
 test("F20: a revocation that finds the key revoked already is answered only when that holds on every node, too", async () => {
-  const t = trial("F20", journal, nodes);
+  const t = trial("F20", journal, rig);
   let late = 0;
   const runs = rounds(4, 50);
   for (let round = 0; round < runs; round++) {
@@ -187,7 +188,7 @@ const TROUBLES: Record<string, (node: Node, random: number) => void> = {
 test.each(Object.keys(TROUBLES).filter((trouble) => full || trouble !== "mute"))(
   "F22: with the connection that announces revocations %s, no request that is sent to that node after the answer is accepted",
   async (trouble) => {
-    const t = trial(`F22 ${trouble}`, journal, nodes);
+    const t = trial(`F22 ${trouble}`, journal, rig);
     const times: number[] = [];
     let late = 0;
     let away = 0;
@@ -220,7 +221,7 @@ test.each(Object.keys(TROUBLES).filter((trouble) => full || trouble !== "mute"))
 );
 
 test("a node that stands still for five seconds refuses, when it goes on, what was sent to it after a revocation on another node", async () => {
-  const t = trial("F22 stopped", journal, nodes);
+  const t = trial("F22 stopped", journal, rig);
   const times: number[] = [];
   let late = 0;
   for (let round = 0; round < rounds(1, 20); round++) {

@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { onTestFailed } from "vitest";
 import type { Journal } from "./load";
-import type { Node } from "./nodes";
+import type { Rig } from "./nodes";
 
 export const full = process.env.RIG === "full";
 
@@ -23,11 +23,14 @@ export interface Trial {
 }
 
 /** Begins a test: its random numbers come from RIG_SEED, or from a seed of its own that its line names. */
-export function trial(name: string, journal: Journal, nodes: readonly Node[]): Trial {
+export function trial(name: string, journal: Journal, rig: Rig): Trial {
   const seed = process.env.RIG_SEED === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(process.env.RIG_SEED);
   const random = mulberry32(seed);
   const between = (from: number, to: number) => from + Math.floor(random() * (to - from + 1));
-  onTestFailed(() => tell(`${name} seed ${seed}: FAILED; the journal and what the servers printed: ${dump(journal, nodes)}`));
+  onTestFailed(async () => {
+    tell(`${name} seed ${seed}: FAILED; the journal and what the servers printed: ${dump(journal, rig)}`);
+    await rig.restore();
+  }, 120_000);
   return {
     seed,
     random,
@@ -38,7 +41,7 @@ export function trial(name: string, journal: Journal, nodes: readonly Node[]): T
 }
 
 /** Leaves what a failure is explained by in a folder, and gives back its path. */
-function dump(journal: Journal, nodes: readonly Node[]): string {
+function dump(journal: Journal, { nodes }: Rig): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "latchkey-rig-failure-"));
   fs.writeFileSync(path.join(folder, "journal.ndjson"), journal.entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
   for (const node of nodes) fs.writeFileSync(path.join(folder, `${node.name}.log`), node.logs());

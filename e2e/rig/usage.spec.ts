@@ -12,7 +12,8 @@ import { expectOrder, newTraffic } from "./traffic";
 
 const READY_MS = 5_000;
 
-const { nodes, database } = await startRig(2);
+const rig = await startRig(2);
+const { nodes, database } = rig;
 const [a] = nodes as [Node, Node];
 const journal = new Journal();
 afterAll(() => journal.close());
@@ -20,7 +21,7 @@ const { master } = await newCustomer(journal, a);
 const traffic = await newTraffic(journal, a, master);
 
 test("F01, USE-1, USE-4: a node is killed under load: the other serves on, nothing that was answered is lost or counted twice", async () => {
-  const t = trial("F01 USE-1", journal, nodes);
+  const t = trial("F01 USE-1", journal, rig);
   const ready: number[] = [];
   const begun = journal.entries.length;
   let unanswered = 0;
@@ -56,7 +57,7 @@ test("F01, USE-1, USE-4: a node is killed under load: the other serves on, nothi
 });
 
 test("USE-5: 200 calls a second on one key: no deadlock, and its last use follows within a minute and never goes back", async () => {
-  const t = trial("USE-5", journal, nodes);
+  const t = trial("USE-5", journal, rig);
   const seconds = rounds(5, 60);
   const key = await newKey(journal, a, master);
   const before = database.log().length;
@@ -125,7 +126,7 @@ class Balancer {
 }
 
 test("F23: nodes are restarted one after the other under load: every call is answered, every answer recorded, nothing left in a spool", async () => {
-  const t = trial("F23", journal, nodes);
+  const t = trial("F23", journal, rig);
   const balancer = new Balancer();
   const begun = journal.entries.length;
   const answers: Sent[] = [];

@@ -61,6 +61,12 @@ export async function record(actor: Actor, ...events: [Event, ...Event[]]): Prom
   }
 }
 
+/** For a change that was found made already: as if it had been made now, it is answered only when every node has forgotten. */
+export async function confirmForgotten(ids: readonly string[]): Promise<void> {
+  const things = toThings(ids);
+  await forgetEverywhere(await writer().$transaction((tx) => announce(tx, things)), things);
+}
+
 /** The last statement of a transaction: it holds a lock that every announced change needs. */
 async function announce(tx: Tx, things: string[]): Promise<number> {
   const [row] = await tx.$queryRaw<{ number: bigint }[]>`select announce(${things}::text[]) as "number"`;

@@ -145,8 +145,14 @@ const PLAIN: Record<string, (call: Call, front: Front, trace: Trace, nowMs: numb
 
 /** On this machine, with no proxy between and no token to be judged by. */
 function isLocal(call: Call, front: Front): boolean {
-  return front.direct && (front.ip === "127.0.0.1" || front.ip === "::1") && !hasCredential(call) && call.header("x-admin-token") === null;
+  const isBrowser = call.header("origin") !== null || call.header("sec-fetch-site") !== null;
+  const { publicUrl, publicUrlIsSet } = env();
+  const asked = [`http://${call.header("host") ?? ""}`, ...(publicUrlIsSet ? [publicUrl] : [])];
+  if (isBrowser || !front.direct || !asked.every((url) => URL.canParse(url) && LOOPBACK.test(new URL(url).hostname))) return false;
+  return (front.ip === "127.0.0.1" || front.ip === "::1") && !hasCredential(call) && call.header("x-admin-token") === null;
 }
+
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])$/;
 
 /** Prometheus sends its token as a bearer. */
 function tokenAsBearer(call: Call): Call {
@@ -222,6 +228,7 @@ function authenticate(call: Call, front: Front, trace: Trace, nowMs: number): Dr
     scopes,
     accesses,
     ip: front.ip,
+    asker: null,
     within: null,
     free: false,
     route: null,
@@ -241,7 +248,7 @@ function authenticate(call: Call, front: Front, trace: Trace, nowMs: number): Dr
 /** With refuse=403 every refusal is one: nginx takes 401 and 403 for an answer and everything else for a fault of its own. */
 function masked(call: Call, front: Front, thrown: unknown): Draft {
   const error = toAppError(thrown);
-  const draft = fail(front, `${call.method} ${call.path}`, thrown);
+  const draft = fail(front, `${call.method} /v1/auth`, thrown);
   const asked = refusesWith403(call.query) && !["unavailable", "internal_error"].includes(error.type);
   return asked ? { ...draft, status: 403, headers: [...draft.headers, "X-Latchkey-Status", String(draft.status)] } : draft;
 }
@@ -252,7 +259,7 @@ async function missing(call: Call, front: Front, trace: Trace, nowMs: number): P
   const error =
     methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${call.method}.`);
   if (hasCredential(call)) await recognise(call, front, nowhere, trace, nowMs);
-  return fail(front, call.path, error, methods.length === 0 ? [] : ["Allow", methods.join(", ")]);
+  return fail(front, NOWHERE, error, methods.length === 0 ? [] : ["Allow", methods.join(", ")]);
 }
 
 /** The route a call is counted under: the endpoint's, or one name for all that are none. */
@@ -267,7 +274,7 @@ function answer(call: Call, front: Front, route: string, work: Work): Answer | P
   const begun = performance.now();
   const nowMs = now();
   const trace = newTrace();
-  const failed = (error: unknown) => fail(front, `${call.method} ${call.path}`, error);
+  const failed = (error: unknown) => fail(front, `${call.method} ${routeOf(call, route)}`, error); // never the path: a key may stand in it
   let draft: Draft | Promise<Draft>;
   try {
     draft = work(trace, nowMs);

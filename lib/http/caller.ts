@@ -111,10 +111,10 @@ export function refuseUrl({ path, query }: Call): void {
   if (query === "") return;
   const { live, test } = env().keyPrefixes;
   for (const [name, value] of new URLSearchParams(query)) {
-    if (looksLikeSecret(value, [live, test]))
+    if ([name, value, value.replace(/^bearer\s+/i, "")].some((text) => looksLikeSecret(text, [live, test])))
       throw new AppError(
         "invalid_request",
-        `A key stands in the address (${name.slice(0, 40)}), where servers and browsers keep it. Send it as Authorization: Bearer, and rotate it.`,
+        "A key stands in the address, where servers and browsers keep it. Send it as Authorization: Bearer, and rotate it.",
       );
   }
 }
@@ -125,6 +125,7 @@ async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: 
     scopes: endpoint.scope === null ? [] : [endpoint.scope],
     accesses: [],
     ip: origin.ip,
+    asker: null,
     within: null,
     free: endpoint.free,
     route: endpoint.perKey === null ? null : { name: endpoint.path, limit: endpoint.perKey },

@@ -14,7 +14,7 @@ const rounded = (value: number, digits: number) => Math.round(value * 10 ** digi
 /** 200 when it can serve, else 503. Times in milliseconds and seconds, as their names say. */
 export async function health(): Promise<{ status: 200 | 503; body: object }> {
   const own = lease();
-  const database = own?.away() !== true && (await ping().catch(() => false));
+  const database = own?.away() !== true && (await ping());
   const usage = usageBacklog();
   const cache = cacheState();
   const asked = cache.hits + cache.misses;

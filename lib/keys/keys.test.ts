@@ -33,6 +33,7 @@ const ANY_CALL: Need = {
   accesses: [],
   ip: "203.0.113.7",
   within: null,
+  asker: null,
   free: true,
   route: null,
   cost: 0,

@@ -1,6 +1,6 @@
 import "server-only";
 import { type Access, type Actor, accessIncludes, type Can } from "@/lib/access/permissions";
-import { change, type Event } from "@/lib/audit/change";
+import { change, confirmForgotten, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
 import { fromCursor, page } from "@/lib/cursor";
 import { db, type Prisma, type Tx } from "@/lib/db";
@@ -145,7 +145,10 @@ export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: Re
       "A key ends none that is stronger than itself.",
     );
   }
-  if (seen.revokedAt !== null) return toKey(seen, now());
+  if (seen.revokedAt !== null) {
+    await confirmForgotten([seen.id]);
+    return toKey(seen, now());
+  }
   try {
     return await change(actor, async (tx) => {
       const at = new Date(now());
@@ -158,8 +161,9 @@ export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: Re
       return { result: key, events: [{ action: "api_key.revoke", target: targetOf(key), before: toKey(seen, at.getTime()), after: key }] };
     });
   } catch (error) {
-    if (isAppError(error) && error.type === "conflict") return toKey(await find(actor, id), now());
-    throw error;
+    if (!isAppError(error) || error.type !== "conflict") throw error;
+    await confirmForgotten([seen.id]);
+    return toKey(await find(actor, id), now());
   }
 }
 

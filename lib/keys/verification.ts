@@ -38,6 +38,7 @@ export async function verifyKey(actor: Can<"keys.verify">, input: VerifyKey, cal
       scopes: input.scope === undefined ? [] : [input.scope],
       accesses: input.access === undefined ? [] : [input.access],
       ip,
+      asker: everybody ? null : actor.id,
       within: { orgId: everybody ? null : actor.orgId, environment: actor.environment === "test" ? "test" : null },
       free: false,
       route: null,

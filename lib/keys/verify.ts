@@ -27,6 +27,8 @@ export interface Need {
   /** Accesses that the key's own must include. */
   accesses: readonly Access[];
   ip: string | null;
+  /** Whom unknown secrets are counted to where there is no address; null: nobody, they are not limited. */
+  asker: string | null;
   /** Whose keys are known at all, and of which environment; null: everybody's. */
   within: Within | null;
   /** A free call (its own limits) counts against neither limit nor quota. */
@@ -113,6 +115,7 @@ const MOST_CACHED = 100_000;
 const MOST_UNKNOWN = 10_000;
 /** Look-ups that may wait for a connection before the next is refused. */
 const MOST_WAITING = 100;
+const MOST_SUSPECTS = 1_000;
 
 /** A snapshot with what decides about it, in the form it is asked in. */
 interface Entry {
@@ -183,7 +186,7 @@ export function verify(text: string, need: Need, nowMs: number): Verdict | Promi
   const secret = parseSecret(text, [live, test]);
   if (secret === null) return refusal("not_found");
   const known = lease()?.held() ? cache().get(secret.hash) : undefined;
-  if (known === undefined) return lookUp(secret.hash, nowMs).then((entry) => judge(entry, need, nowMs));
+  if (known === undefined) return lookUp(secret.hash, need, nowMs).then((entry) => judge(entry, need, nowMs));
   return judge(known, need, nowMs);
 }
 
@@ -195,12 +198,12 @@ export function cacheState(): { size: number; unknown: number; hits: number; mis
 
 function judge(entry: Entry | null, need: Need, nowMs: number): Verdict | Promise<Verdict> {
   // Somebody else's key is like one that nobody made, down to the limit.
-  if (entry === null || (need.within !== null && !isWithin(entry.key, need.within))) return unknownSecret(need.ip, nowMs);
+  if (entry === null || (need.within !== null && !isWithin(entry.key, need.within))) return unknownSecret(need, nowMs);
   const state = stateRefusal(entry, nowMs);
-  if (state !== null) return refusal(state, entry.key); // its limits would tell a key that was from one that never was
+  if (state !== null) return refusal(state, entry.key);
   const code = rightsRefusal(entry, need);
   if (code !== null) return peek(entry, need, nowMs, (limits) => refusal(code.code, entry.key, limits, code.needed));
-  if (need.free) return peek(entry, need, nowMs, (limits) => ({ valid: true, key: entry.key, limits, counted: false, charged: 0 }));
+  if (need.free) return passFree(entry, need, nowMs);
   return count(entry, need, nowMs);
 }
 
@@ -239,6 +242,17 @@ const halved = (limit: number, key: KeySnapshot) => (key.environment === "test" 
 
 function toLimits(entry: Entry, states: readonly LimitState[], nowMs: number): Limits {
   return { rate: states[0] as LimitState, route: states[1] ?? null, quota: entry.quota.state(nowMs, entry.key.monthLimit) };
+}
+
+/** Free of the key's limit and the quota; a route that is not to be asked without end has a limit of its own. */
+async function passFree(entry: Entry, need: Need, nowMs: number): Promise<Verdict> {
+  const [, route] = limitsOf(entry, need);
+  const taken = route === undefined ? null : await limitStore().take([route], nowMs);
+  return peek(entry, need, nowMs, (limits) =>
+    taken?.allowed === false
+      ? refusal("rate_limit_exceeded", entry.key, limits)
+      : { valid: true, key: entry.key, limits, counted: false, charged: 0 },
+  );
 }
 
 /** The limits of a key as they stand, nothing counted. */
@@ -310,12 +324,15 @@ function refusal(
 }
 
 /** Well-formed secrets that nobody made are limited per address, so that guessing is slow; valid keys from there still pass. */
-function unknownSecret(ip: string | null, nowMs: number): Verdict | Promise<Verdict> {
-  if (ip === null) return refusal("not_found");
-  const taken = limitStore().take(
-    [{ name: "unknown", subject: `unknown:${addressGroup(ip)}`, limit: UNKNOWN_PER_MINUTE, windowSeconds: 60 }],
-    nowMs,
-  );
+function unknownLimit({ ip, asker }: Need): Limit | null {
+  const who = ip === null ? asker : addressGroup(ip);
+  return who === null ? null : { name: "unknown", subject: `unknown:${who}`, limit: UNKNOWN_PER_MINUTE, windowSeconds: 60 };
+}
+
+function unknownSecret(need: Need, nowMs: number): Verdict | Promise<Verdict> {
+  const limit = unknownLimit(need);
+  if (limit === null) return refusal("not_found");
+  const taken = limitStore().take([limit], nowMs);
   const then = ({ allowed, states }: Taken) =>
     refusal(allowed ? "not_found" : "rate_limit_exceeded", null, null, null, states[0] as LimitState);
   return taken instanceof Promise ? taken.then(then) : then(taken);
@@ -338,9 +355,32 @@ function cache(): Cache<Entry> {
 
 const lookUps = () => once("keys.lookups", () => new LookUps<Entry>());
 
-function lookUp(hash: string, nowMs: number): Promise<Entry | null> {
-  return lookUps().find(hash, lease(), cache, () => query(hash, nowMs));
+async function lookUp(hash: string, need: Need, nowMs: number): Promise<Entry | null> {
+  const limit = unknownLimit(need);
+  const [state] = limit === null ? [] : await limitStore().peek([limit], nowMs);
+  const suspect = state?.remaining === 0;
+  return lookUps().find(hash, lease(), cache, () => (suspect ? suspects().run(() => query(hash, nowMs)) : query(hash, nowMs)));
 }
+
+/** Who guesses keys asks the database here, two at a time, and keeps nobody else from it. */
+class Lane {
+  #running = 0;
+  #waiting: (() => void)[] = [];
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waiting.length >= MOST_SUSPECTS) throw databaseAway();
+    if (this.#running >= 2) await new Promise<void>((done) => this.#waiting.push(done));
+    this.#running += 1;
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+const suspects = () => once("keys.suspects", () => new Lane());
 
 async function query(hash: string, nowMs: number): Promise<Entry | null> {
   const pool = verifyPool();

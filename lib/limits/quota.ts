@@ -226,6 +226,16 @@ export class QuotaAccount {
 }
 
 const node = () => lease()?.id ?? "command";
+/** What nodes held that are gone for a day, with their disk: nobody will ever settle it. */
+const FORGOTTEN = `
+with gone as (
+  delete from "QuotaBlock" b
+  where not exists (select from "Node" n where n."id" = b."spool" and n."leaseUntil" > clock_timestamp() - interval '1 day')
+  returning "orgId", "environment", "month", "held"
+), sums as (select "orgId", "environment", "month", sum("held") as "held" from gone group by 1, 2, 3)
+update "QuotaPeriod" p set "used" = greatest(p."used" - s."held", 0) from sums s
+where p."orgId" = s."orgId" and p."environment" = s."environment" and p."month" = s."month"`;
+const FORGOTTEN_MS = 3_600_000;
 const recallOf = (orgId: string) => `quota:${orgId}`;
 
 function complain(error: unknown): void {
@@ -259,8 +269,10 @@ export function startQuotas(drained: () => boolean): () => Promise<void> {
       [...active()].filter(({ orgId }) => things.includes(recallOf(orgId))),
     );
   });
+  const rare = setInterval(() => void meterPool().query(FORGOTTEN).catch(complain), FORGOTTEN_MS).unref();
   return async () => {
     clearInterval(timer);
+    clearInterval(rare);
     await tidy(true);
   };
 }

@@ -28,6 +28,7 @@ export const orgEndpoints = [
       permission: "limits.read",
       returns: LimitsView,
       free: true,
+      perKey: 600,
     },
     (actor, { caller }) => getLimits(actor, caller),
   ),

@@ -22,6 +22,7 @@ const reading = (scope: string): Need => ({
   accesses: [],
   ip: null,
   within: null,
+  asker: null,
   free: true,
   route: null,
   cost: 0,

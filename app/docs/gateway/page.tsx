@@ -92,8 +92,15 @@ export default function GatewayPage() {
 const nginx = `location /api/ {
   auth_request /_key;
   auth_request_set $organization $upstream_http_x_latchkey_organization;
+  auth_request_set $key $upstream_http_x_latchkey_key;
   auth_request_set $status_of_key $upstream_http_x_latchkey_status;
+  # All of them, so that a client's own never get through.
   proxy_set_header X-Latchkey-Organization $organization;
+  proxy_set_header X-Latchkey-Key $key;
+  proxy_set_header X-Latchkey-Group "";
+  proxy_set_header X-Latchkey-Environment "";
+  proxy_set_header X-Latchkey-Scopes "";
+  proxy_set_header X-Latchkey-Access "";
   error_page 403 = @refused;
   proxy_pass http://127.0.0.1:8080;
 }
@@ -115,14 +122,12 @@ const traefik = `http:
     key:
       forwardAuth:
         address: "$BASE/v1/auth?scope=chat"
-        authResponseHeaders:
-          - X-Latchkey-Organization
-          - X-Latchkey-Key`;
+        authResponseHeadersRegex: ^X-Latchkey-`;
 
 const caddy = `example.com {
   forward_auth $BASE {
     uri /v1/auth?scope=chat
-    copy_headers X-Latchkey-Organization X-Latchkey-Key
+    copy_headers X-Latchkey-Organization X-Latchkey-Group X-Latchkey-Key X-Latchkey-Environment X-Latchkey-Scopes X-Latchkey-Access
   }
   reverse_proxy 127.0.0.1:8080
 }`;

@@ -44,3 +44,16 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Plans are rows the operator edits, in SQL: nodes forget everything they know then.
+CREATE FUNCTION announce_plan() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    PERFORM public.announce(array['*']);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER plan_announced AFTER UPDATE ON "Plan" FOR EACH STATEMENT EXECUTE FUNCTION announce_plan();
