@@ -39,7 +39,7 @@ function client(max: number, readOnly: boolean): PrismaClient {
     adapter,
     errorFormat: "minimal",
     omit: { user: { passwordHash: true }, keySecret: { hash: true } },
-    transactionOptions: { maxWait: 1_000, timeout: 8_000 },
+    transactionOptions: { maxWait: 2_000, timeout: 8_000 },
   });
 }
 

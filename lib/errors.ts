@@ -76,7 +76,7 @@ const DOWN = new Set([
   "P2028",
 ]);
 const DOWN_WORDS =
-  /terminated|timeout exceeded|read timeout|not queryable|can't reach|connection error|starting up|shutting down|Server has closed/i;
+  /terminated|timeout exceeded|read timeout|not queryable|can't reach|connection error|connection ?closed|starting up|shutting down|Server has closed/i;
 
 /** Whatever was thrown, as an AppError: ours as it is, a database that is away as `unavailable`, all else as `internal_error`. */
 export function toAppError(error: unknown): AppError {

@@ -143,23 +143,22 @@ test("LIM-5: on every route a request counts once, and 429, 401 and 403 are neve
   calls.push({ method: "POST", path: "/v1/api-keys", json: { nonsense: true } }, { method: "GET", path: "/v1/nowhere", json: undefined });
   const key = await newKey(journal, a, master);
   await use(journal, a, key);
-  const costs: Record<string, number[]> = {};
+  let passing = 0;
   await inOneMinute(10, async () => {
+    passing = 0;
     for (const { method, path, json } of calls) {
-      const answers: Sent[] = [];
-      let left = (await use(journal, a, key)).remaining;
-      for (let i = 0; i < 5; i++) {
-        const sent = await journal.send(a, method, path, { key, ...(json === undefined ? {} : { json }) });
-        answers.push(sent);
-        costs[`${method} ${path}`] = [...(costs[`${method} ${path}`] ?? []), left - sent.remaining];
-        left = sent.remaining;
-      }
+      // What is left as an ordinary call before and after sees it: a route may show a limit of its own.
+      const before = (await use(journal, a, key)).remaining;
+      const statuses = new Set<number>();
+      for (let i = 0; i < 5; i++)
+        statuses.add((await journal.send(a, method, path, { key, ...(json === undefined ? {} : { json }) })).status);
+      const cost = before - (await use(journal, a, key)).remaining - 1;
       // A call that a key may not make costs nothing; reading one's limits neither.
-      const cost = path === "/v1/limits" || answers[0]?.status === 401 || answers[0]?.status === 403 ? 0 : 1;
-      expect([path, costs[`${method} ${path}`]?.slice(-5)]).toEqual([path, Array(5).fill(cost)]);
+      const free = path === "/v1/limits" || statuses.has(401) || statuses.has(403);
+      expect([path, [...statuses].length, cost]).toEqual([path, 1, free ? 0 : 5]);
+      if (!free) passing += 1;
     }
   });
-  const passing = Object.values(costs).filter((each) => each[0] === 1).length;
   expect(passing).toBeGreaterThanOrEqual(8);
 
   const kinds = {

@@ -1,6 +1,6 @@
 /**
  * The catalogue: every action an audit event can have → its type, the words of its sentence ("Maya generated Invoice intake"), and
- * whether nodes may hold its target in memory (an organization, a group, a key, or that a key is nobody's), so that they forget it first. Browser-safe.
+ * whether nodes may hold its target in memory (an organization, a group, a key), so that they have to forget it first. A fresh secret is unknown to all. Browser-safe.
  */
 export const actions = {
   "organization.create": { type: "create", words: "created the organization", cached: false },
@@ -13,7 +13,7 @@ export const actions = {
   "member.add": { type: "create", words: "joined as", cached: false },
   "invite.create": { type: "create", words: "invited", cached: false },
   "api_group.create": { type: "create", words: "created the group", cached: false },
-  "api_key.create": { type: "create", words: "generated", cached: true },
+  "api_key.create": { type: "create", words: "generated", cached: false },
   "api_key.revoke": { type: "delete", words: "revoked", cached: true },
   "demo.fill": { type: "create", words: "filled with demo data", cached: false },
   "operator.refuse": { type: "read", words: "was refused as operator", cached: false },
