@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { PrismaPg } from "@prisma/adapter-pg";
 import pg from "pg";
 import { env } from "@/lib/env";
@@ -24,15 +25,39 @@ export type Tx = Prisma.TransactionClient;
 const LIMITS = {
   connectionTimeoutMillis: 1_000,
   query_timeout: 2_500,
-  statement_timeout: 2_500,
+  statement_timeout: 2_300,
   lock_timeout: 2_000,
   idle_in_transaction_session_timeout: 10_000,
   idleTimeoutMillis: 30_000,
 };
 
+/**
+ * A connection that did not answer in time is closed. pg would let the next query have it, after dropping what waited behind the late
+ * answer, a ROLLBACK too: the next change would then be made inside the open transaction of a half-done one, and commit both.
+ */
+class StrictClient extends pg.Client {
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg's own method
+  override query(...asked: any[]): any {
+    const answer = (super.query as (...all: unknown[]) => unknown)(...asked);
+    if (answer instanceof Promise) answer.catch((error: Error) => this.#judge(error));
+    return answer;
+  }
+
+  #judge(error: Error): void {
+    if (!/timeout/i.test(error.message) || "code" in error) return; // with a code it is PostgreSQL's own, which ended the statement
+    (this as unknown as { connection: { stream: Duplex } }).connection.stream.destroy(error);
+  }
+}
+
 function client(max: number, readOnly: boolean): PrismaClient {
   const adapter = new PrismaPg(
-    { connectionString: databaseUrl(), max, ...LIMITS, ...(readOnly ? { options: "-c default_transaction_read_only=on" } : {}) },
+    {
+      connectionString: databaseUrl(),
+      max,
+      Client: StrictClient,
+      ...LIMITS,
+      ...(readOnly ? { options: "-c default_transaction_read_only=on" } : {}),
+    },
     { onPoolError: poolFault, onConnectionError: poolFault },
   );
   return new PrismaClient({
