@@ -254,9 +254,10 @@ test("F05: a connection that is lost around COMMIT leaves a change whole or not 
   const runs = rounds(12, 200);
   let atOnce = 0;
   for (let round = 0; round < runs; round++) {
-    const when = t.pick(["before", "after"] as const);
+    // The first is the one that matters most: a revocation that is made and not answered.
+    const when = round === 0 ? "after" : t.pick(["before", "after"] as const);
     const node = t.pick(nodes);
-    const revoke = t.random() < 0.5;
+    const revoke = round === 0 || t.random() < 0.5;
     const key = await newKey(journal, t.pick(nodes), master);
     for (const each of nodes) expect((await use(journal, each, key)).status).toBe(200);
     const trap = node.proxy.cutAtCommit(when, /"AuditEvent"/);

@@ -122,8 +122,6 @@ function json(view: object | undefined): Prisma.InputJsonValue | typeof Prisma.D
 }
 
 function isRace(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  // Seen where connections are cut around COMMIT: the chain's own constraint refuses, and the next try finds the head as it is.
-  if (code === "P2002" && String(message).includes("AuditEvent_chain_sequence_key")) return true;
-  return code === "P2034" || ["40P01", "40001"].includes(postgresCodeOf(error) ?? "");
+  const prisma = (error as { code?: unknown } | null)?.code;
+  return prisma === "P2034" || ["40P01", "40001"].includes(postgresCodeOf(error) ?? "");
 }
