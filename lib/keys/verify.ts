@@ -234,7 +234,7 @@ function limitsOf(entry: Entry, { route }: Need): Limit[] {
   if (route === null) return [entry.rate];
   return [
     entry.rate,
-    { name: route.name, subject: `route:${route.name}:${entry.key.keyId}`, limit: halved(route.limit, entry.key), windowSeconds: 60 },
+    { name: "route", subject: `route:${route.name}:${entry.key.keyId}`, limit: halved(route.limit, entry.key), windowSeconds: 60 },
   ];
 }
 
@@ -244,14 +244,14 @@ function toLimits(entry: Entry, states: readonly LimitState[], nowMs: number): L
   return { rate: states[0] as LimitState, route: states[1] ?? null, quota: entry.quota.state(nowMs, entry.key.monthLimit) };
 }
 
-/** Free of the key's limit and the quota; a route that is not to be asked without end has a limit of its own. */
+/** Free of the key's limit and the quota; a route that is not to be asked without end has a limit of its own, shown when it refuses. */
 async function passFree(entry: Entry, need: Need, nowMs: number): Promise<Verdict> {
   const [, route] = limitsOf(entry, need);
   const taken = route === undefined ? null : await limitStore().take([route], nowMs);
   return peek(entry, need, nowMs, (limits) =>
     taken?.allowed === false
       ? refusal("rate_limit_exceeded", entry.key, limits)
-      : { valid: true, key: entry.key, limits, counted: false, charged: 0 },
+      : { valid: true, key: entry.key, limits: { ...limits, route: null }, counted: false, charged: 0 },
   );
 }
 
