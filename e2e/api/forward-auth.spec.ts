@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { withChecksum } from "@/lib/keys/secret";
 import { eventually } from "@/lib/testing/eventually";
-import { ADMIN_TOKEN, type Answer, raw, roomInMinute, startApi } from "./client";
+import { ADMIN_TOKEN, type Answer, raw, roomInMinute, startApi, throughNext } from "./client";
 
 const api = await startApi();
 const { send, server } = api;
