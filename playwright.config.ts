@@ -5,7 +5,7 @@ const executablePath = process.env.CHROMIUM_PATH;
 
 export default defineConfig({
   testDir: "e2e",
-  testIgnore: "api/**",
+  testIgnore: ["api/**", "rig/**"],
   // One worker and no retries: every journey starts a server of its own, and one that passes at the second try is a fault.
   workers: 1,
   retries: 0,
