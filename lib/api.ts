@@ -1,6 +1,10 @@
+import type { DeclarationOf, Declared, Method } from "@/lib/endpoint";
 import type { ErrorBody, ErrorType } from "@/lib/errors";
 
-/** The console's one way to call its own API. Browser only. */
+/**
+ * The console's one way to call its own API: `client<typeof keyEndpoints>()` knows each route's path, query, body and answer from the
+ * declaration itself, of which only the types reach the browser.
+ */
 
 /** A refusal or fault as the API said it; `requestId` finds it in the operator's log. */
 export class ApiError extends Error {
@@ -21,26 +25,45 @@ export function isApiError(error: unknown): error is ApiError {
   return typeof error === "object" && error !== null && (error as { apiError?: unknown }).apiError === true;
 }
 
-interface Call {
+type ParamsOf<Route extends string> = Route extends `${string}{${infer Name}}${infer Rest}` ? Name | ParamsOf<Rest> : never;
+type DeclarationAt<E extends Declared, Route> = Extract<DeclarationOf<E>, { route: Route }>;
+
+interface Shared {
   /** Slug or id of the organization the call is about. */
   org?: string;
-  query?: Record<string, string | number | undefined>;
-  body?: object;
   signal?: AbortSignal;
   /** Paths that a signed-out person calls: a 401 is their answer, not the end of a session. */
   signedOut?: boolean;
 }
 
-/** Throws ApiError. A session that has ended leads to the sign-in page, which comes back here. */
-export async function api<T>(
-  method: "GET" | "POST" | "PATCH" | "DELETE",
-  path: string,
-  { org, query, body, signal, signedOut }: Call = {},
-): Promise<T> {
+type Options<D extends { route: string; query: unknown; body: unknown }> = Shared &
+  ([ParamsOf<D["route"]>] extends [never] ? { params?: never } : { params: Record<ParamsOf<D["route"]>, string> }) & {
+    query?: { [Name in keyof D["query"]]?: string | number | boolean | undefined };
+  } & (unknown extends D["body"] ? { body?: never } : { body: D["body"] });
+
+export type RouteIn<E extends readonly Declared[]> = DeclarationOf<E[number]>["route"];
+
+/** A call per declared route. Throws ApiError. A session that has ended leads to the sign-in page, which comes back here. */
+export function client<E extends readonly Declared[]>() {
+  return <Route extends RouteIn<E>>(
+    route: Route,
+    options: Options<DeclarationAt<E[number], Route>>,
+  ): Promise<DeclarationAt<E[number], Route>["returns"]> => send(route, options as Sent);
+}
+
+interface Sent extends Shared {
+  params?: Record<string, string>;
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: object;
+}
+
+async function send<T>(route: string, { org, params, query, body, signal, signedOut }: Sent): Promise<T> {
+  const [method, path] = route.split(" ") as [Method, string];
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ""));
   const search = new URLSearchParams(
     Object.entries(query ?? {}).flatMap(([name, value]) => (value === undefined || value === "" ? [] : [[name, String(value)]])),
   );
-  const url = search.size === 0 ? path : `${path}?${search}`;
+  const url = search.size === 0 ? filled : `${filled}?${search}`;
   const response = await fetch(url, {
     method,
     credentials: "same-origin",

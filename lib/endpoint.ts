@@ -65,21 +65,30 @@ export interface Endpoint {
   run(actor: Can<Permission>, input: { params: Record<string, string>; query: unknown; body: unknown; caller: Caller }): Promise<unknown>;
 }
 
+declare const declared: unique symbol;
+
+/** An endpoint whose declaration is also known to the compiler: what the console's client (lib/api.ts) is derived from. */
+export type Declared<Route extends string = string, Query = unknown, Body = unknown, Returns = unknown> = Endpoint & {
+  readonly [declared]: { route: Route; query: Query; body: Body; returns: Returns };
+};
+export type DeclarationOf<E extends Declared> = E[typeof declared];
+
 export function endpoint<
+  Route extends `${Method} /${string}`,
   P extends Permission,
   Q extends z.ZodType = z.ZodType<unknown>,
   B extends z.ZodType = z.ZodType<unknown>,
   R extends z.ZodType = z.ZodType<unknown>,
 >(
-  route: `${Method} /${string}`,
+  route: Route,
   spec: Spec<P, Q, B, R>,
   run: (
     actor: Can<P>,
     input: { params: Record<string, string>; query: z.output<Q>; body: z.output<B>; caller: Caller },
   ) => Promise<z.input<R>>,
-): Endpoint {
+): Declared<Route, z.input<Q>, z.input<B>, z.output<R>> {
   const [method, path] = route.split(" ") as [Method, string];
-  return {
+  const made: Endpoint = {
     method,
     path,
     summary: spec.summary,
@@ -97,6 +106,7 @@ export function endpoint<
     errors: spec.errors ?? [],
     run: run as unknown as Endpoint["run"],
   };
+  return made as Declared<Route, z.input<Q>, z.input<B>, z.output<R>>;
 }
 
 /** `{}`: what a call answers that has nothing to say. */

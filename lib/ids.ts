@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 /** What an id names, by its type prefix. */
-export type IdType = "org" | "usr" | "grp" | "key" | "sec" | "ses" | "req" | "aud" | "crd" | "spl";
+export type IdType = "org" | "usr" | "grp" | "key" | "sec" | "ses" | "req" | "aud" | "crd" | "spl" | "hov";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;

@@ -50,15 +50,20 @@ test("permission × role", () => {
     account.manage   own          own          own          own          own
     orgs.create      own          own          own          own          own
     orgs.enable      -            -            -            -            -
+    keys.import      -            -            -            -            -
     metrics.read     -            -            -            -            -
     self.read        organization organization organization organization -
     limits.read      -            -            -            -            -
     org.read         organization organization organization organization -
+    org.write        -            -            organization organization -
     members.read     organization organization organization organization -
     members.write    -            -            organization organization -
     keys.read        organization organization organization organization -
     keys.create      -            organization organization organization -
+    keys.update      -            own          organization organization -
     keys.revoke      -            own          organization organization -
+    keys.report      own          own          own          own          own
+    keys.receive     own          own          own          own          own
     keys.verify      -            -            -            -            -
     groups.read      organization organization organization organization -
     groups.write     -            -            organization organization -
@@ -85,15 +90,20 @@ test("permission × access of a key, and who is neither", () => {
     account.manage   -            -            -            -            -            -            -
     orgs.create      -            -            -            -            -            -            -
     orgs.enable      -            -            -            -            organization -            -
+    keys.import      -            -            -            -            organization -            -
     metrics.read     -            -            -            -            organization -            -
     self.read        own          own          own          own          -            -            -
     limits.read      own          own          own          own          -            -            -
     org.read         -            -            -            organization -            -            -
+    org.write        -            -            -            organization -            -            -
     members.read     -            -            -            -            -            -            -
     members.write    -            -            -            -            -            -            -
     keys.read        own          own          group        organization -            -            -
     keys.create      -            -            group        organization -            -            -
+    keys.update      -            -            group        organization -            -            -
     keys.revoke      own          own          group        organization -            -            -
+    keys.report      own          own          own          own          -            own          -
+    keys.receive     own          own          own          own          -            own          -
     keys.verify      own          own          own          organization organization -            -
     groups.read      group        -            group        organization -            -            -
     groups.write     -            -            -            organization -            -            -

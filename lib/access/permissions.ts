@@ -43,6 +43,7 @@ interface Grant {
 }
 
 const everyRole = { viewer: "organization", developer: "organization", admin: "organization", owner: "organization" } as const;
+const anyone = { anonymous: "own", signedIn: "own", keys: { read: "own", write: "own", full: "own", admin: "own" } } as const;
 const admins = { admin: "organization", owner: "organization" } as const;
 
 /** Permission × caller → reach. What is not named is denied; permissions.test.ts compares the whole table. */
@@ -52,15 +53,22 @@ const table = {
   "account.manage": { signedIn: "own" },
   "orgs.create": { signedIn: "own" },
   "orgs.enable": { operator: "organization" },
+  "keys.import": { operator: "organization" },
   "metrics.read": { operator: "organization" },
   "self.read": { people: everyRole, keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "limits.read": { keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "org.read": { people: everyRole, keys: { admin: "organization" } },
+  "org.write": { people: admins, keys: { admin: "organization" } },
   "members.read": { people: everyRole },
   "members.write": { people: admins },
   "keys.read": { people: everyRole, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
   "keys.create": { people: { developer: "organization", ...admins }, keys: { full: "group", admin: "organization" } },
+  // Edit, rotate, pause, resume, hand over.
+  "keys.update": { people: { developer: "own", ...admins }, keys: { full: "group", admin: "organization" } },
   "keys.revoke": { people: { developer: "own", ...admins }, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
+  // Somebody found a secret, or was sent a link to one: who they are does not matter.
+  "keys.report": anyone,
+  "keys.receive": anyone,
   // Of any organization's keys: the operator, and keys with the scope "verify", which no plan has.
   "keys.verify": { keys: { read: "own", write: "own", full: "own", admin: "organization" }, operator: "organization" },
   "groups.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },

@@ -1,7 +1,8 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api } from "@/lib/api";
-import type { AuditEvent } from "@/lib/audit/schema";
-import type { List } from "@/lib/schema";
+import { client } from "@/lib/api";
+import type { auditEndpoints } from "@/lib/audit/endpoints";
+
+const call = client<typeof auditEndpoints>();
 
 export type AuditListFilter = {
   limit?: number;
@@ -16,6 +17,6 @@ export type AuditListFilter = {
 export const auditQuery = (org: string, filter: AuditListFilter) =>
   queryOptions({
     queryKey: ["audit", org, filter],
-    queryFn: ({ signal }) => api<List<AuditEvent>>("GET", "/v1/audit-logs", { org, query: filter, signal }),
+    queryFn: ({ signal }) => call("GET /v1/audit-logs", { org, query: filter, signal }),
     placeholderData: keepPreviousData,
   });

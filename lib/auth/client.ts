@@ -1,17 +1,17 @@
 import { queryOptions } from "@tanstack/react-query";
-import { ApiError, api } from "@/lib/api";
-import type { AcceptInvite, ResetPassword, SessionRow, SignIn, SignUp, Ticket } from "@/lib/auth/schema";
-import type { List } from "@/lib/schema";
+import { ApiError, client } from "@/lib/api";
+import type { authEndpoints } from "@/lib/auth/endpoints";
+import type { AcceptInvite, ResetPassword, SignIn, SignUp, Ticket } from "@/lib/auth/schema";
+
+const call = client<typeof authEndpoints>();
 
 /** Coming in and going out. Each ceremony gives a ticket, which next-auth turns into the session's cookie. */
 
-export const signIn = (input: SignIn) => api<Ticket>("POST", "/v1/sign-in", { body: input, signedOut: true }).then(enter);
-export const signUp = (input: SignUp) => api<Ticket>("POST", "/v1/sign-up", { body: input, signedOut: true }).then(enter);
-export const resetPassword = (input: ResetPassword) =>
-  api<Ticket>("POST", "/v1/password/reset", { body: input, signedOut: true }).then(enter);
-export const acceptInvite = (input: AcceptInvite) =>
-  api<Ticket>("POST", "/v1/invites/accept", { body: input, signedOut: true }).then(enter);
-export const forgotPassword = (email: string) => api<object>("POST", "/v1/password/forgot", { body: { email }, signedOut: true });
+export const signIn = (body: SignIn) => call("POST /v1/sign-in", { body, signedOut: true }).then(enter);
+export const signUp = (body: SignUp) => call("POST /v1/sign-up", { body, signedOut: true }).then(enter);
+export const resetPassword = (body: ResetPassword) => call("POST /v1/password/reset", { body, signedOut: true }).then(enter);
+export const acceptInvite = (body: AcceptInvite) => call("POST /v1/invites/accept", { body, signedOut: true }).then(enter);
+export const forgotPassword = (email: string) => call("POST /v1/password/forgot", { body: { email }, signedOut: true });
 
 /** Gives back where to go: the organization's page, or the list of organizations. */
 async function enter(ticket: Ticket): Promise<string> {
@@ -56,7 +56,6 @@ function reach(path: string, init: RequestInit): Promise<Response> {
   });
 }
 
-export const sessionsQuery = () =>
-  queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => api<List<SessionRow>>("GET", "/v1/sessions", { signal }) });
+export const sessionsQuery = () => queryOptions({ queryKey: ["sessions"], queryFn: ({ signal }) => call("GET /v1/sessions", { signal }) });
 
-export const endSession = (id: string) => api<object>("DELETE", `/v1/sessions/${id}`);
+export const endSession = (id: string) => call("DELETE /v1/sessions/{id}", { params: { id } });

@@ -1,12 +1,14 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api } from "@/lib/api";
-import type { CreateGroup, Group } from "@/lib/groups/schema";
-import type { List } from "@/lib/schema";
+import { client } from "@/lib/api";
+import type { groupEndpoints } from "@/lib/groups/endpoints";
+import type { CreateGroup } from "@/lib/groups/schema";
+
+const call = client<typeof groupEndpoints>();
 
 export const groupsQuery = (org: string) =>
   queryOptions({
     queryKey: ["groups", org],
-    queryFn: ({ signal }) => api<List<Group>>("GET", "/v1/api-groups", { org, query: { limit: 1000 }, signal }),
+    queryFn: ({ signal }) => call("GET /v1/api-groups", { org, query: { limit: 1000 }, signal }),
   });
 
-export const createGroup = (org: string, input: CreateGroup) => api<Group>("POST", "/v1/api-groups", { org, body: input });
+export const createGroup = (org: string, body: CreateGroup) => call("POST /v1/api-groups", { org, body });

@@ -3,8 +3,25 @@ import { ListOf, PageQuery, PlainText } from "@/lib/schema";
 
 const Description = z.union([z.literal(""), PlainText(300)]);
 
-export const CreateGroup = z.strictObject({ name: PlainText(100), description: Description.optional() });
+export const CreateGroup = z.strictObject({
+  name: PlainText(100),
+  description: Description.optional(),
+  rate_limit_rpm: z.int("must be a whole number").min(1, "must be at least 1").max(1_000_000).nullable().optional(),
+  allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
+});
 export type CreateGroup = z.output<typeof CreateGroup>;
+
+export const UpdateGroup = z.strictObject({
+  name: PlainText(100).optional(),
+  description: Description.optional(),
+  rate_limit_rpm: z.int("must be a whole number").min(1, "must be at least 1").max(1_000_000).nullable().optional(),
+  allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
+});
+export type UpdateGroup = z.output<typeof UpdateGroup>;
+
+/** A group with live keys is archived only when these are revoked with it. */
+export const ArchiveGroup = z.object({ revoke_keys: z.enum(["true", "false"], "must be true or false").optional() });
+export type ArchiveGroup = z.output<typeof ArchiveGroup>;
 
 export const Group = z.object({
   id: z.string(),
@@ -21,5 +38,5 @@ export const Group = z.object({
 export type Group = z.output<typeof Group>;
 
 export const GroupList = ListOf(Group);
-export const GroupFilter = z.object({ ...PageQuery });
+export const GroupFilter = z.object({ ...PageQuery, archived: z.enum(["true", "false"], "must be true or false").optional() });
 export type GroupFilter = z.output<typeof GroupFilter>;

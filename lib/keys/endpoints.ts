@@ -1,5 +1,6 @@
 import { endpoint } from "@/lib/endpoint";
-import { createKey, getKey, keyActivity, listKeys, revokeKey } from "@/lib/keys/keys";
+import { createKey, getKey, keyActivity, revokeKey } from "@/lib/keys/keys";
+import { listKeys } from "@/lib/keys/list";
 import { CreateKey, Key, KeyFilter, KeyList, NewKey, RevokeKey, Verification, VerifyKey } from "@/lib/keys/schema";
 import { verifyKey } from "@/lib/keys/verification";
 import { Activity } from "@/lib/usage/schema";

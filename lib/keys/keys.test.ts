@@ -3,7 +3,8 @@ import { type Actor, authorize, type Can, type Role } from "@/lib/access/permiss
 import { now } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
-import { countKeys, createKey, getKey, keyActivity, listKeys, revokeKey } from "@/lib/keys/keys";
+import { createKey, getKey, keyActivity, revokeKey } from "@/lib/keys/keys";
+import { countKeys, listKeys } from "@/lib/keys/list";
 import type { CreateKey, KeyFilter } from "@/lib/keys/schema";
 import { hashSecret, parseSecret } from "@/lib/keys/secret";
 import { type Need, verify } from "@/lib/keys/verify";

@@ -2,73 +2,20 @@ import "server-only";
 import { type Access, type Actor, accessIncludes, type Can } from "@/lib/access/permissions";
 import { change, confirmForgotten, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
-import { fromCursor, page } from "@/lib/cursor";
-import { db, type Prisma, type Tx } from "@/lib/db";
+import type { Tx } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError, isAppError, notFound } from "@/lib/errors";
-import { isId, newId } from "@/lib/ids";
+import { newId } from "@/lib/ids";
 import { normaliseEntry } from "@/lib/keys/addresses";
 import { inherit, type Powers } from "@/lib/keys/ceiling";
-import type { CreateKey, Key, KeyFilter, KeyStatus, NewKey, RevokeKey } from "@/lib/keys/schema";
+import type { CreateKey, Key, NewKey, RevokeKey } from "@/lib/keys/schema";
 import { newSecret } from "@/lib/keys/secret";
-import type { List } from "@/lib/schema";
+import { findKey, targetOf, toKey, WITH } from "@/lib/keys/view";
 import { activityOf } from "@/lib/usage/logs";
 import type { Activity } from "@/lib/usage/schema";
 
-const EXPIRING_DAYS = 14;
-const LIVE_SECRETS = { orderBy: { createdAt: "desc" }, take: 2 } as const;
-const WITH = { secrets: LIVE_SECRETS, owner: { select: { id: true, name: true } }, org: { select: { id: true, name: true } } } as const;
-type KeyRow = Prisma.KeyGetPayload<{ include: typeof WITH }>;
-
-/** The keys an actor may see (or, with "keys.revoke", end): every look-up of a key starts here. */
-function visible(actor: Can<"keys.read"> | Can<"keys.revoke">): Prisma.KeyWhereInput {
-  const where: Prisma.KeyWhereInput = { orgId: actor.orgId };
-  if (actor.type === "key" && actor.environment === "test") where.environment = "test";
-  if (actor.reach === "group") where.groupId = actor.groupId ?? "";
-  if (actor.reach === "own" && actor.type === "key") where.id = actor.id ?? "";
-  if (actor.reach === "own" && actor.type === "user")
-    where.OR = [{ createdByType: "user", createdById: actor.id ?? "" }, { ownerId: actor.id ?? "" }];
-  return where;
-}
-
-async function find(actor: Can<"keys.read"> | Can<"keys.revoke">, id: string): Promise<KeyRow> {
-  const row = isId("key", id) ? await db.key.findFirst({ where: { AND: [visible(actor), { id }] }, include: WITH }) : null;
-  if (row === null) throw notFound();
-  return row;
-}
-
 export async function getKey(actor: Can<"keys.read">, id: string): Promise<Key> {
-  return toKey(await find(actor, id), now());
-}
-
-/** Newest first; filters by group, status, environment and text (in the name, or the start of the prefix). */
-export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promise<List<Key>> {
-  const at = now();
-  const list = [actor.orgId, "keys", query.group_id ?? "", query.status ?? "", query.environment ?? "", query.q ?? ""];
-  const mark = fromCursor(query.cursor, list);
-  const and: Prisma.KeyWhereInput[] = [visible(actor)];
-  if (query.group_id !== undefined) and.push({ groupId: query.group_id });
-  if (query.environment !== undefined) and.push({ environment: query.environment });
-  if (query.status !== undefined) and.push(withStatus(query.status, new Date(at)));
-  if (query.q) {
-    const text = query.q.replace(/[\\%_]/g, "\\$&"); // Prisma hands LIKE's wildcards on as they are
-    and.push({ OR: [{ name: { contains: text, mode: "insensitive" } }, { prefix: { startsWith: text } }] });
-  }
-  if (mark !== null)
-    and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
-  const rows = await db.key.findMany({
-    where: { AND: and },
-    include: WITH,
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
-    take: query.limit + 1,
-  });
-  return page(
-    rows,
-    query.limit,
-    list,
-    (row) => toKey(row, at),
-    (row) => [row.createdAt.toISOString(), row.id],
-  );
+  return toKey(await findKey(actor, id), now());
 }
 
 /** Makes a key and gives back its secret, this once. Of a key's child, nothing goes beyond the parent (403, naming the part). */
@@ -138,7 +85,7 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
 
 /** Ends a key for good. Ending it again changes nothing and answers the same. */
 export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
-  const seen = await find(actor, id);
+  const seen = await findKey(actor, id);
   if (actor.type === "key" && actor.id !== seen.id && !accessIncludes(actor.role as Access, seen.access as Access)) {
     beyond(
       { access: `this key's access, ${actor.role}, does not hold the other's, ${seen.access}` },
@@ -163,25 +110,14 @@ export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: Re
   } catch (error) {
     if (!isAppError(error) || error.type !== "conflict") throw error;
     await confirmForgotten([seen.id]);
-    return toKey(await find(actor, id), now());
+    return toKey(await findKey(actor, id), now());
   }
 }
 
 /** What the key did in the last 24 hours: who would notice if it were gone. */
 export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<Activity> {
-  const key = await find(actor, id);
+  const key = await findKey(actor, id);
   return activityOf(actor.orgId, key.id, new Date(now() - 86_400_000));
-}
-
-/** Keys by status and in all, for headings and navigation. */
-export async function countKeys(actor: Can<"keys.read">): Promise<{ all: number; live: number; ended: number }> {
-  const at = new Date(now());
-  const ended: Prisma.KeyWhereInput = { OR: [{ revokedAt: { not: null } }, { expiresAt: { lte: at } }] };
-  const [all, gone] = await Promise.all([
-    db.key.count({ where: visible(actor) }),
-    db.key.count({ where: { AND: [visible(actor), ended] } }),
-  ]);
-  return { all, live: all - gone, ended: gone };
 }
 
 async function groupFor(tx: Tx, actor: Can<"keys.create">, asked: string | undefined): Promise<{ id: string }> {
@@ -272,76 +208,4 @@ function beyond(details: Record<string, string>, rule = "The new key would be st
       .join("; ")}.`,
     { details },
   );
-}
-
-const targetOf = (key: Key) => ({ type: "api_key", id: key.id, name: key.name });
-
-/** A key has the first status that holds: `is` of that one and `isNot` of those before it (null dates are spelled out for SQL). */
-function withStatus(status: KeyStatus, at: Date): Prisma.KeyWhereInput {
-  const soon = new Date(at.getTime() + EXPIRING_DAYS * 86_400_000);
-  const states: { name: KeyStatus; is: Prisma.KeyWhereInput; isNot: Prisma.KeyWhereInput }[] = [
-    { name: "revoked", is: { revokedAt: { not: null } }, isNot: { revokedAt: null } },
-    { name: "expired", is: { expiresAt: { lte: at } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] } },
-    { name: "paused", is: { pausedAt: { not: null } }, isNot: { pausedAt: null } },
-    { name: "scheduled", is: { notBefore: { gt: at } }, isNot: { OR: [{ notBefore: null }, { notBefore: { lte: at } }] } },
-    { name: "rotating", is: { secrets: { some: { endsAt: { gt: at } } } }, isNot: { secrets: { none: { endsAt: { gt: at } } } } },
-    { name: "expiring", is: { expiresAt: { lte: soon } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: soon } }] } },
-    { name: "active", is: {}, isNot: {} },
-  ];
-  const index = states.findIndex((state) => state.name === status);
-  return { AND: states.slice(0, index + 1).map((state, i) => (i === index ? state.is : state.isNot)) };
-}
-
-/** The view of a key: wire format, no secret, no hash. `at` in milliseconds decides its status. */
-export function toKey(row: KeyRow, at: number): Key {
-  const status = statusOf(row, at);
-  const old = row.secrets.find((secret) => secret.endsAt !== null && secret.endsAt.getTime() > at) ?? null;
-  return {
-    id: row.id,
-    object: "api_key",
-    name: row.name,
-    key_prefix: row.prefix,
-    environment: row.environment as Key["environment"],
-    group_id: row.groupId,
-    organization_id: row.orgId,
-    owner:
-      row.owner === null
-        ? { type: "organization", id: row.org.id, name: row.org.name }
-        : { type: "member", id: row.owner.id, name: row.owner.name },
-    access: row.access as Key["access"],
-    scopes: row.scopes,
-    is_active: !["revoked", "expired", "paused", "scheduled"].includes(status),
-    status,
-    created_at: row.createdAt.toISOString(),
-    created_by: { type: row.createdByType, id: row.createdById, name: row.createdByName },
-    expires_at: row.expiresAt?.toISOString() ?? null,
-    not_before: row.notBefore?.toISOString() ?? null,
-    last_used_at: row.lastUsedAt?.toISOString() ?? null,
-    last_used_ip: row.lastUsedIp,
-    request_count: Number(row.requestCount),
-    rate_limit_rpm: row.requestsPerMinute,
-    allowed_ips: row.allowedIps,
-    metadata: row.metadata as Record<string, string>,
-    rotation: old?.endsAt
-      ? {
-          started_at: row.secrets[0]?.createdAt.toISOString() ?? old.createdAt.toISOString(),
-          ends_at: old.endsAt.toISOString(),
-          old_key_prefix: old.prefix,
-          old_last_used_at: null,
-        }
-      : null,
-    revoked_at: row.revokedAt?.toISOString() ?? null,
-    revoked_reason: row.revokedReason,
-  };
-}
-
-function statusOf(row: KeyRow, at: number): KeyStatus {
-  const past = (instant: Date | null) => instant !== null && instant.getTime() <= at;
-  if (row.revokedAt !== null) return "revoked";
-  if (past(row.expiresAt)) return "expired";
-  if (row.pausedAt !== null) return "paused";
-  if (row.notBefore !== null && row.notBefore.getTime() > at) return "scheduled";
-  if (row.secrets.some((secret) => secret.endsAt !== null && secret.endsAt.getTime() > at)) return "rotating";
-  if (row.expiresAt !== null && row.expiresAt.getTime() <= at + EXPIRING_DAYS * 86_400_000) return "expiring";
-  return "active";
 }

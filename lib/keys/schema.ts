@@ -44,6 +44,19 @@ export const CreateKey = z.strictObject({
 });
 export type CreateKey = z.output<typeof CreateKey>;
 
+/** What may be changed of a key; what is left out stays. */
+export const UpdateKey = CreateKey.pick({
+  access: true,
+  scopes: true,
+  expires_at: true,
+  not_before: true,
+  rate_limit_rpm: true,
+  allowed_ips: true,
+  metadata: true,
+  owner: true,
+}).extend({ name: CreateKey.shape.name.optional(), group_id: z.string().optional().describe("moves the key") });
+export type UpdateKey = z.output<typeof UpdateKey>;
+
 export const Key = z.object({
   id: z.string(),
   object: z.literal("api_key"),
@@ -79,6 +92,74 @@ export type Key = z.output<typeof Key>;
 export const NewKey = Key.extend({ secret: z.string() });
 export type NewKey = z.output<typeof NewKey>;
 
+const Reason = PlainText(200).optional();
+export const mostGraceSeconds = 30 * 86_400;
+const Grace = z
+  .int("must be a whole number of seconds")
+  .min(0, "must be 0 or more")
+  .max(mostGraceSeconds, "may be at most 30 days, 2592000");
+
+export const PauseKey = z.strictObject({ reason: Reason });
+export type PauseKey = z.output<typeof PauseKey>;
+
+/** How long the old secret works on: 24 hours where nothing is said; 0 ends it, and all older ones, at once. */
+export const RotateKey = z.strictObject({ grace_seconds: Grace.optional(), reason: Reason });
+export type RotateKey = z.output<typeof RotateKey>;
+
+/** From now on; never past the key's expiry. */
+export const ExtendRotation = z.strictObject({ grace_seconds: Grace.min(60, "must be at least 60") });
+export type ExtendRotation = z.output<typeof ExtendRotation>;
+
+/** A token in the words of Perplexity's documentation: everything is inherited from the key that asks. */
+export const GenerateAuthToken = z.strictObject({ token_name: PlainText(100).optional() });
+export type GenerateAuthToken = z.output<typeof GenerateAuthToken>;
+export const AuthToken = z.object({ auth_token: z.string(), created_at_epoch_seconds: z.int(), token_name: z.string().nullable() });
+export type AuthToken = z.output<typeof AuthToken>;
+export const RevokeAuthToken = z.strictObject({ auth_token: z.string().max(1_000, "is longer than any key") });
+export type RevokeAuthToken = z.output<typeof RevokeAuthToken>;
+
+export const bulkActions = ["pause", "resume", "revoke", "move"] as const;
+/** One act on many keys, all or none; with `dry_run` only what it would do. */
+export const BulkKeys = z
+  .strictObject({
+    action: z.enum(bulkActions, `must be one of ${bulkActions.join(", ")}`),
+    ids: z.array(z.string().max(64)).min(1, "needs at least one key").max(1_000, "may have at most 1000 keys"),
+    group_id: z.string().optional().describe("where to move them"),
+    reason: Reason,
+    dry_run: z.boolean().optional(),
+  })
+  .refine((body) => (body.action === "move") === (body.group_id !== undefined), {
+    path: ["group_id"],
+    message: "belongs to a move, and only there",
+  });
+export type BulkKeys = z.output<typeof BulkKeys>;
+export const BulkResult = z.object({
+  dry_run: z.boolean(),
+  data: z.array(
+    z.object({
+      key: Key,
+      /** `unchanged`: it is so already. */
+      outcome: z.enum(["changed", "unchanged"]),
+      /** Calls in the last 24 hours. */
+      calls: z.int(),
+    }),
+  ),
+});
+export type BulkResult = z.output<typeof BulkResult>;
+
+/** What a key's state asks a person to do. */
+export const healthCodes = ["leaked", "rotating", "expires_soon", "many_refusals", "close_to_limit", "unused", "no_expiry"] as const;
+export type HealthCode = (typeof healthCodes)[number];
+export const Health = z.object({
+  code: z.enum(healthCodes),
+  /** What is so, and what to do about it; times as ISO 8601 in `at`. */
+  message: z.string(),
+  at: z.string().nullable(),
+});
+export type Health = z.output<typeof Health>;
+
+export const keySorts = ["-created", "created", "name", "-last_used", "last_used", "-calls", "expires"] as const;
+export type KeySort = (typeof keySorts)[number];
 export const KeyList = ListOf(Key);
 export const KeyFilter = z.object({
   ...PageQuery,
@@ -86,10 +167,167 @@ export const KeyFilter = z.object({
   status: z.enum(keyStatuses, `must be one of ${keyStatuses.join(", ")}`).optional(),
   environment: z.enum(environments, `must be one of ${environments.join(", ")}`).optional(),
   q: z.string().trim().max(100).optional(),
+  health: z.enum(healthCodes, `must be one of ${healthCodes.join(", ")}`).optional(),
+  /** Keys that this one made. */
+  parent_id: z.string().max(64).optional(),
+  sort: z.enum(keySorts, `must be one of ${keySorts.join(", ")}`).optional(),
 });
 export type KeyFilter = z.output<typeof KeyFilter>;
 
-export const RevokeKey = z.strictObject({ reason: PlainText(200).optional() });
+/** What a list of keys shows beside each: 30 UTC days of calls, the newest last, and its health. */
+export const KeyInsight = z.object({
+  key_id: z.string(),
+  days: z.array(z.object({ start: z.string(), accepted: z.int(), refused: z.int() })),
+  last_used: z
+    .object({ at: z.string(), ip: z.string().nullable(), country: z.string().nullable(), user_agent: z.string().nullable() })
+    .nullable(),
+  health: z.array(Health),
+});
+export type KeyInsight = z.output<typeof KeyInsight>;
+export const KeyInsightList = z.object({ data: z.array(KeyInsight) });
+export const KeyInsightQuery = z.object({
+  ids: z
+    .string()
+    .transform((text) => text.split(",").filter(Boolean))
+    .pipe(z.array(z.string().max(64)).min(1, "needs at least one key").max(200, "may have at most 200 keys")),
+});
+export type KeyInsightQuery = z.output<typeof KeyInsightQuery>;
+
+const Seen = { calls: z.int(), last_at: z.string() };
+const Caller = {
+  calls: z.int(),
+  last_used_at: z.string().nullable(),
+  /** Calls of each of the last 60 minutes, the newest last. */
+  per_minute: z.array(z.int()),
+  addresses: z.array(z.object({ ip: z.string().nullable(), country: z.string().nullable(), ...Seen })),
+  agents: z.array(z.object({ user_agent: z.string().nullable(), ...Seen })),
+  routes: z.array(z.object({ method: z.string(), route: z.string(), ...Seen })),
+};
+/** The rotation's cockpit: who still calls with the old secret, and who already with the new, since the rotation began. */
+export const RotationView = z.object({
+  rotation: Key.shape.rotation,
+  old: z.object({ key_prefix: z.string(), ...Caller }).nullable(),
+  new: z.object({ key_prefix: z.string(), ...Caller }),
+});
+export type RotationView = z.output<typeof RotationView>;
+
+/** What 30 days of calls suggest: the addresses seen as an allowlist, and the scopes really used. */
+export const Suggestions = z.object({
+  since: z.string(),
+  calls: z.int(),
+  addresses: z.array(z.object({ ip: z.string(), country: z.string().nullable(), ...Seen })),
+  allowed_ips: z.array(z.string()),
+  scopes: z.object({ used: z.array(z.string()), unused: z.array(z.string()) }),
+});
+export type Suggestions = z.output<typeof Suggestions>;
+
+/** Would this call pass, were it made now? Nothing is counted. */
+export const WhatIf = z.strictObject({
+  ip: z.string().max(64).nullable().optional(),
+  method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"], "must be GET, POST, PUT, PATCH or DELETE"),
+  path: z.string().min(1).max(500).startsWith("/", "must begin with /"),
+});
+export type WhatIf = z.output<typeof WhatIf>;
+export const WhatIfAnswer = z.object({
+  passes: z.boolean(),
+  status: z.int(),
+  code: z.string(),
+  /** The check that decides, or null when all pass. */
+  decided_by: z.string().nullable(),
+  /** In the order they are made. */
+  checks: z.array(z.object({ check: z.string(), passes: z.boolean().nullable().describe("null: not reached"), message: z.string() })),
+});
+export type WhatIfAnswer = z.output<typeof WhatIfAnswer>;
+
+export const mostHandOverSeconds = 72 * 3600;
+/** `secret` is the text that this key was just given; it is sealed with the link's token and not kept otherwise. */
+export const CreateHandOver = z.strictObject({
+  secret: z.string().max(1_000, "is longer than any key"),
+  expires_in_seconds: z
+    .int("must be a whole number of seconds")
+    .min(60, "must be at least 60")
+    .max(mostHandOverSeconds, "may be at most 72 hours, 259200")
+    .default(86_400),
+  recipient: PlainText(100).optional().describe("whom it is for, for your own memory"),
+});
+export type CreateHandOver = z.input<typeof CreateHandOver>;
+export const handOverStatuses = ["waiting", "opened", "recalled", "expired"] as const;
+export const HandOver = z.object({
+  id: z.string(),
+  object: z.literal("hand_over"),
+  key_id: z.string(),
+  recipient: z.string().nullable(),
+  status: z.enum(handOverStatuses),
+  created_by: z.object({ id: z.string(), name: z.string() }),
+  created_at: z.string(),
+  expires_at: z.string(),
+  opened_at: z.string().nullable(),
+  recalled_at: z.string().nullable(),
+});
+export type HandOver = z.output<typeof HandOver>;
+/** The link is told this once; its token stands behind the #, which no browser sends. */
+export const NewHandOver = HandOver.extend({ url: z.string() });
+export type NewHandOver = z.output<typeof NewHandOver>;
+export const HandOverList = z.object({ data: z.array(HandOver) });
+export const OpenHandOver = z.strictObject({ token: z.string().min(20).max(100) });
+export type OpenHandOver = z.output<typeof OpenHandOver>;
+export const OpenedHandOver = z.object({
+  secret: z.string(),
+  name: z.string(),
+  key_prefix: z.string(),
+  organization: z.string(),
+  from: z.string(),
+});
+export type OpenedHandOver = z.output<typeof OpenedHandOver>;
+
+/** Keys that were made and hashed elsewhere (SHA-256 of the whole text, in hex). All of them or none. */
+export const ImportKeys = z.strictObject({
+  organization_id: z.string().max(64),
+  group_id: z.string().max(64),
+  /** What every secret begins with, and its whole length in characters. */
+  prefix: z.string().regex(/^[A-Za-z0-9_-]{1,24}$/, "must be 1 to 24 of A-Z a-z 0-9 _ -"),
+  length: z.int().min(24, "must be at least 24").max(512, "may be at most 512"),
+  dry_run: z.boolean().optional(),
+  keys: z
+    .array(
+      z.strictObject({
+        hash: z.string().regex(/^[0-9a-fA-F]{64}$/, "must be a SHA-256 in hex"),
+        name: PlainText(100),
+        /** The non-secret start that may be shown; without it the declared prefix alone. */
+        key_prefix: z.string().max(40).optional(),
+        environment: CreateKey.shape.environment,
+        access: CreateKey.shape.access,
+        scopes: CreateKey.shape.scopes,
+        expires_at: CreateKey.shape.expires_at,
+        rate_limit_rpm: CreateKey.shape.rate_limit_rpm,
+        allowed_ips: CreateKey.shape.allowed_ips,
+        metadata: CreateKey.shape.metadata,
+      }),
+    )
+    .min(1, "needs at least one key")
+    .max(10_000, "may have at most 10000 keys"),
+});
+export type ImportKeys = z.output<typeof ImportKeys>;
+export const ImportResult = z.object({
+  dry_run: z.boolean(),
+  imported: z.int(),
+  data: z.array(z.object({ index: z.int(), id: z.string().nullable(), name: z.string() })),
+});
+export type ImportResult = z.output<typeof ImportResult>;
+
+export const ReportLeak = z.strictObject({
+  key: z.string().max(1_000, "is longer than any key"),
+  url: z.string().max(2_000).optional(),
+});
+export type ReportLeak = z.output<typeof ReportLeak>;
+export const LeakReceipt = z.object({ received: z.literal(true), message: z.string() });
+export type LeakReceipt = z.output<typeof LeakReceipt>;
+
+export const RevokeKey = z.strictObject({
+  reason: Reason,
+  /** Also the keys that this one made, and those that they made. */
+  revoke_children: z.boolean().optional(),
+});
 export type RevokeKey = z.output<typeof RevokeKey>;
 
 /** What a back end asks of a key that was presented to it; nothing asked: only whether it is good. */

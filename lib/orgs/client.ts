@@ -1,11 +1,13 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api } from "@/lib/api";
-import type { CreateInvite, Invite, Member, Org } from "@/lib/orgs/schema";
-import type { List } from "@/lib/schema";
+import { client } from "@/lib/api";
+import type { orgEndpoints } from "@/lib/orgs/endpoints";
+import type { CreateInvite } from "@/lib/orgs/schema";
+
+const call = client<typeof orgEndpoints>();
 
 export const membersQuery = (org: string) =>
-  queryOptions({ queryKey: ["members", org], queryFn: ({ signal }) => api<List<Member>>("GET", "/v1/members", { org, signal }) });
+  queryOptions({ queryKey: ["members", org], queryFn: ({ signal }) => call("GET /v1/members", { org, signal }) });
 
-export const createInvite = (org: string, input: CreateInvite) => api<Invite>("POST", "/v1/invites", { org, body: input });
+export const createInvite = (org: string, body: CreateInvite) => call("POST /v1/invites", { org, body });
 
-export const createOrg = (name: string) => api<Org>("POST", "/v1/organizations", { body: { name } });
+export const createOrg = (name: string) => call("POST /v1/organizations", { body: { name } });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { accesses, roles } from "@/lib/access/permissions";
-import { Key, scopes } from "@/lib/keys/schema";
+import { Key, RotateKey, scopes } from "@/lib/keys/schema";
 import { PlainText } from "@/lib/schema";
 
 /** An e-mail address: one `@`, ASCII or punycode domain, compared in its normalised form. */
@@ -8,6 +8,8 @@ export const Email = z
   .string()
   .transform((text) => text.normalize("NFKC").trim().toLowerCase())
   .pipe(z.email("is not an e-mail address").max(254));
+
+export const leakPolicies = ["revoke", "flag"] as const;
 
 export const Org = z.object({
   id: z.string(),
@@ -18,11 +20,25 @@ export const Org = z.object({
   requests_per_minute: z.int(),
   requests_per_month: z.int(),
   scopes: z.array(z.string()),
+  most_keys: z.int(),
+  allowed_ips: z.array(z.string()),
+  /** Whether keys may make, edit, rotate and revoke other keys. */
+  keys_manage_keys: z.boolean(),
+  /** What happens to a key whose secret was found in the open. */
+  leak_policy: z.enum(leakPolicies),
   is_demo: z.boolean(),
   is_active: z.boolean(),
   created_at: z.string(),
 });
 export type Org = z.output<typeof Org>;
+
+export const UpdateOrg = z.strictObject({
+  name: PlainText(80).optional(),
+  allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
+  keys_manage_keys: z.boolean().optional(),
+  leak_policy: z.enum(leakPolicies, `must be one of ${leakPolicies.join(", ")}`).optional(),
+});
+export type UpdateOrg = z.output<typeof UpdateOrg>;
 
 export const OrgSummary = z.object({ id: z.string(), name: z.string(), slug: z.string(), role: z.enum(roles), is_demo: z.boolean() });
 export type OrgSummary = z.output<typeof OrgSummary>;
@@ -69,6 +85,16 @@ export const EnabledAccess = z.object({
   rate_limit_rpm: z.int(),
 });
 export type EnabledAccess = z.output<typeof EnabledAccess>;
+
+/** That first key of `POST /api/access/enable`; its old secret stops at once unless a grace is given. */
+export const RotateAccess = z.strictObject({
+  client_id: z.string().max(64),
+  reason: PlainText(200),
+  grace_seconds: RotateKey.shape.grace_seconds,
+});
+export type RotateAccess = z.output<typeof RotateAccess>;
+export const RotatedAccess = z.object({ client_id: z.string(), api_key: z.string(), key_prefix: z.string(), rotated_at: z.string() });
+export type RotatedAccess = z.output<typeof RotatedAccess>;
 
 export const Me = z.object({
   user: z.object({

@@ -1,7 +1,8 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api } from "@/lib/api";
-import type { List } from "@/lib/schema";
-import type { LogRow, UsagePoint } from "@/lib/usage/schema";
+import { client } from "@/lib/api";
+import type { usageEndpoints } from "@/lib/usage/endpoints";
+
+const call = client<typeof usageEndpoints>();
 
 export type LogListFilter = {
   limit?: number;
@@ -27,13 +28,13 @@ export type SeriesFilter = {
 export const logsQuery = (org: string, filter: LogListFilter) =>
   queryOptions({
     queryKey: ["logs", org, filter],
-    queryFn: ({ signal }) => api<List<LogRow>>("GET", "/v1/logs", { org, query: filter, signal }),
+    queryFn: ({ signal }) => call("GET /v1/logs", { org, query: filter, signal }),
     placeholderData: keepPreviousData,
   });
 
 export const seriesQuery = (org: string, filter: SeriesFilter) =>
   queryOptions({
     queryKey: ["usage", org, filter],
-    queryFn: ({ signal }) => api<{ data: UsagePoint[] }>("GET", "/v1/usage", { org, query: filter, signal }),
+    queryFn: ({ signal }) => call("GET /v1/usage", { org, query: filter, signal }),
     placeholderData: keepPreviousData,
   });

@@ -4,7 +4,7 @@ import { DemoNotice } from "@/components/orgs/demo-notice";
 import { authorize, reachOf } from "@/lib/access/permissions";
 import { pageActor, pagePerson } from "@/lib/auth/page";
 import { listGroups } from "@/lib/groups/groups";
-import { countKeys } from "@/lib/keys/keys";
+import { countKeys } from "@/lib/keys/list";
 import { listMembers, listOrgs } from "@/lib/orgs/orgs";
 
 type OrgLayoutProps = { params: Promise<{ org: string }>; children: ReactNode };

@@ -15,7 +15,7 @@ import { listAudit } from "@/lib/audit/audit";
 import { pageActor } from "@/lib/auth/page";
 import { env } from "@/lib/env";
 import { listGroups } from "@/lib/groups/groups";
-import { countKeys, listKeys } from "@/lib/keys/keys";
+import { countKeys, listKeys } from "@/lib/keys/list";
 import { getOrg } from "@/lib/orgs/orgs";
 import { listLogs } from "@/lib/usage/logs";
 import { usageSeries } from "@/lib/usage/usage";

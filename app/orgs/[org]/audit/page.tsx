@@ -5,7 +5,7 @@ import { authorize } from "@/lib/access/permissions";
 import { listAudit } from "@/lib/audit/audit";
 import { AuditFilter } from "@/lib/audit/schema";
 import { pageActor } from "@/lib/auth/page";
-import { listKeys } from "@/lib/keys/keys";
+import { listKeys } from "@/lib/keys/list";
 import { listMembers } from "@/lib/orgs/orgs";
 
 export const metadata: Metadata = { title: "Audit log" };

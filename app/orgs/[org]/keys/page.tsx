@@ -5,7 +5,7 @@ import { authorize, reachOf } from "@/lib/access/permissions";
 import { pageActor } from "@/lib/auth/page";
 import { env } from "@/lib/env";
 import { listGroups } from "@/lib/groups/groups";
-import { countKeys, listKeys } from "@/lib/keys/keys";
+import { countKeys, listKeys } from "@/lib/keys/list";
 import { KeyFilter } from "@/lib/keys/schema";
 import { getOrg } from "@/lib/orgs/orgs";
 

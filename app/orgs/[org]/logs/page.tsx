@@ -4,7 +4,7 @@ import { readFilter } from "@/components/logs/read-filter";
 import { authorize } from "@/lib/access/permissions";
 import { pageActor } from "@/lib/auth/page";
 import { listGroups } from "@/lib/groups/groups";
-import { listKeys } from "@/lib/keys/keys";
+import { listKeys } from "@/lib/keys/list";
 import { listLogs } from "@/lib/usage/logs";
 import { LogFilter } from "@/lib/usage/schema";
 import { usageSeries } from "@/lib/usage/usage";

@@ -4,7 +4,7 @@ import { UsageView } from "@/components/usage/usage-view";
 import { authorize } from "@/lib/access/permissions";
 import { pageActor } from "@/lib/auth/page";
 import { now } from "@/lib/clock";
-import { listKeys } from "@/lib/keys/keys";
+import { listKeys } from "@/lib/keys/list";
 import { usageSeries } from "@/lib/usage/usage";
 
 export const metadata: Metadata = { title: "Usage" };

@@ -5,7 +5,7 @@ import { Page } from "@/components/ui/page-header";
 import { authorize, reachOf } from "@/lib/access/permissions";
 import { orNotFound, pageActor } from "@/lib/auth/page";
 import { getGroup } from "@/lib/groups/groups";
-import { listKeys } from "@/lib/keys/keys";
+import { listKeys } from "@/lib/keys/list";
 import { usageSeries } from "@/lib/usage/usage";
 
 type GroupPageProps = { params: Promise<{ org: string; group: string }> };

@@ -1,0 +1,28 @@
+/** The same call for a terminal: every form of the console shows its own. Browser-safe, pure. */
+
+export interface CurlCall {
+  /** As declared, such as `PATCH /v1/api-keys/{id}`. */
+  route: string;
+  params?: Record<string, string>;
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: object;
+}
+
+/** A command for a POSIX shell. The key is read from the variable LATCHKEY_KEY, so that no secret stands in it. */
+export function toCurl({ route, params = {}, query = {}, body }: CurlCall, baseUrl: string): string {
+  const [method, path = ""] = route.split(" ");
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  const search = new URLSearchParams(
+    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
+  const lines = [
+    `curl ${method === "GET" ? "" : `-X ${method} `}${quote(`${baseUrl}${filled}${search.size === 0 ? "" : `?${search}`}`)}`,
+    `-H "Authorization: Bearer $LATCHKEY_KEY"`,
+    ...(body === undefined ? [] : [`-H 'Content-Type: application/json'`, `-d ${quote(JSON.stringify(body))}`]),
+  ];
+  return lines.join(" \\\n  ");
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
