@@ -1,8 +1,10 @@
 "use client";
 
 import { useQuery } from "@tanstack/react-query";
-import { Plus } from "lucide-react";
+import { Pencil, Plus } from "lucide-react";
 import Link from "next/link";
+import { useState } from "react";
+import { Sentence } from "@/components/audit/sentence";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { KeyFace } from "@/components/keys/key-face";
 import { isOff, KeyBadge, KeySentence } from "@/components/keys/key-state";
@@ -18,27 +20,41 @@ import { PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
 import { Table, TableFoot, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
+import { auditQuery } from "@/lib/audit/client";
+import type { AuditEvent } from "@/lib/audit/schema";
 import { formatNumber } from "@/lib/format";
+import { groupQuery } from "@/lib/groups/client";
 import type { Group } from "@/lib/groups/schema";
 import { keysQuery } from "@/lib/keys/client";
 import type { Key } from "@/lib/keys/schema";
 import type { List } from "@/lib/schema";
 import { seriesQuery } from "@/lib/usage/client";
 import type { UsagePoint } from "@/lib/usage/schema";
+import { ArchiveGroupDialog } from "./archive-group-dialog";
+import { EditGroupDialog } from "./edit-group-dialog";
 
 type GroupViewProps = {
   org: string;
   group: Group;
   keys: List<Key>;
   days: { data: UsagePoint[] };
+  /** What happened to the group itself, the newest first. */
+  events: List<AuditEvent>;
   /** UTC day from which `days` count. */
   since: string;
-  /** How many of its keys are shown. */
+  /** How many of its keys, and of its events, are shown. */
   limit: number;
+  eventLimit: number;
+  /** The organization's limit: calls per minute and key. */
+  most: number;
   mayCreateKeys: boolean;
+  mayEdit: boolean;
 };
 
-export function GroupView({ org, group, keys: initialKeys, days: initialDays, since, limit, mayCreateKeys }: GroupViewProps) {
+export function GroupView(props: GroupViewProps) {
+  const { org, keys: initialKeys, days: initialDays, events, since, limit, eventLimit, most, mayCreateKeys, mayEdit } = props;
+  const [dialog, setDialog] = useState<"edit" | "archive" | null>(null);
+  const group = useQuery({ ...groupQuery(org, props.group.id), initialData: props.group, refetchInterval: 10_000 }).data;
   const list = useQuery({ ...keysQuery(org, { group_id: group.id, limit }), initialData: initialKeys, refetchInterval: 5000 });
   const keys = list.data;
   const days = useQuery({
@@ -52,15 +68,35 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
       <Link href={`/orgs/${org}/keys?new=1&group_id=${group.id}`}>Generate key</Link>
     </Button>
   );
+  const edit = mayEdit && isOpen && (
+    <Button icon={<Pencil />} onClick={() => setDialog("edit")}>
+      Edit group
+    </Button>
+  );
   return (
     <>
       <PageCrumb label={group.name} />
-      <PageHeader title={<bdi>{group.name}</bdi>} actions={keys.data.length > 0 && generate}>
+      <PageHeader
+        title={<bdi>{group.name}</bdi>}
+        actions={
+          (edit || generate) && (
+            <>
+              {edit}
+              {keys.data.length > 0 && generate}
+            </>
+          )
+        }
+      >
         {group.description ? <bdi className="wrap-anywhere">{group.description}</bdi> : sentence(days)}
       </PageHeader>
       <StaleNotice error={list.error} onRetry={() => void list.refetch()} className="mb-4" />
       {!isOpen && (
         <Notice className="mb-4" title="Archived.">
+          {group.archived_at && (
+            <>
+              Since <Time iso={group.archived_at} as="date" />.{" "}
+            </>
+          )}
           It takes no new keys; what is here stays readable.
         </Notice>
       )}
@@ -134,35 +170,97 @@ export function GroupView({ org, group, keys: initialKeys, days: initialDays, si
             <OutcomeChart points={days} interval="1d" unfinishedFrom={days.at(-1)?.start} height={200} summary={sentence(days)} />
           </Card>
         </div>
-        <Card title="Details">
-          <DefinitionList
-            items={[
-              { term: "Live keys", value: formatNumber(group.key_count) },
-              {
-                term: "Limit per key",
-                value: group.rate_limit_rpm === null ? "the plan’s" : `${formatNumber(group.rate_limit_rpm)} / min`,
-              },
-              {
-                term: "Addresses",
-                value: group.allowed_ips.length === 0 ? "any" : <span className="mono">{group.allowed_ips.join(", ")}</span>,
-              },
-              { term: "Created", value: <Time iso={group.created_at} as="date" /> },
-              {
-                term: "Id",
-                value: (
-                  <span className="flex items-start gap-1">
-                    <span className="mono" translate="no">
-                      {group.id}
+        <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
+          <Card title="Details">
+            <DefinitionList
+              items={[
+                { term: "Keys", value: formatNumber(group.key_count) },
+                {
+                  term: "Limit per key",
+                  value: (
+                    <>
+                      {formatNumber(group.rate_limit_rpm ?? most)} / min
+                      {group.rate_limit_rpm === null && <span className="text-fg-3">, the organization’s</span>}
+                    </>
+                  ),
+                },
+                {
+                  term: "Addresses",
+                  value:
+                    group.allowed_ips.length === 0 ? (
+                      "any"
+                    ) : (
+                      <ul className="mono">
+                        {group.allowed_ips.map((entry) => (
+                          <li key={entry}>{entry}</li>
+                        ))}
+                      </ul>
+                    ),
+                },
+                { term: "Created", value: <Time iso={group.created_at} as="date" /> },
+                {
+                  term: "Id",
+                  value: (
+                    <span className="flex items-start gap-1">
+                      <span className="mono" translate="no">
+                        {group.id}
+                      </span>
+                      <CopyButton text={group.id} label="Copy group id" className="-my-0.5 flex" />
                     </span>
-                    <CopyButton text={group.id} label="Copy group id" className="-my-0.5 flex" />
-                  </span>
-                ),
-              },
-            ]}
-          />
-        </Card>
+                  ),
+                },
+              ]}
+            />
+          </Card>
+          <History org={org} group={group} events={events} limit={eventLimit} />
+        </div>
       </div>
+      {mayEdit && isOpen && (
+        <Card
+          title="Archive this group"
+          className="mt-4"
+          action={
+            <Button variant="danger-quiet" onClick={() => setDialog("archive")}>
+              Archive group…
+            </Button>
+          }
+        >
+          <p className="max-w-[68ch] text-fg-2">
+            It takes no new keys and leaves the list. Its keys, calls and history stay readable. Live keys are moved or revoked first, or
+            revoked with it.
+          </p>
+        </Card>
+      )}
+      {dialog === "edit" && <EditGroupDialog org={org} group={group} most={most} onClose={() => setDialog(null)} />}
+      {dialog === "archive" && <ArchiveGroupDialog org={org} group={group} onClose={() => setDialog(null)} />}
     </>
+  );
+}
+
+type HistoryProps = { org: string; group: Group; events: List<AuditEvent>; limit: number };
+
+function History({ org, group, events, limit }: HistoryProps) {
+  const list = useQuery({ ...auditQuery(org, { target: group.id, limit }), initialData: events }).data;
+  return (
+    <Card
+      title="History"
+      action={
+        <Link href={`/orgs/${org}/audit`} className="link">
+          Open audit log
+        </Link>
+      }
+    >
+      <ol className="-my-2">
+        {list.data.map((event) => (
+          <li key={event.id} className="grid gap-0.5 border-b border-line py-2.5 last:border-0">
+            <span className="line-clamp-2 wrap-anywhere">
+              <Sentence event={event} />
+            </span>
+            <Time iso={event.created_at} className="text-sm text-fg-3" />
+          </li>
+        ))}
+      </ol>
+    </Card>
   );
 }
 

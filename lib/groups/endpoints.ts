@@ -1,6 +1,6 @@
 import { endpoint } from "@/lib/endpoint";
-import { createGroup, getGroup, listGroups } from "@/lib/groups/groups";
-import { CreateGroup, Group, GroupFilter, GroupList } from "@/lib/groups/schema";
+import { archiveGroup, createGroup, getGroup, listGroups, updateGroup } from "@/lib/groups/groups";
+import { ArchiveGroup, CreateGroup, Group, GroupFilter, GroupList, UpdateGroup } from "@/lib/groups/schema";
 
 const tag = "Groups";
 
@@ -17,5 +17,29 @@ export const groupEndpoints = [
   ),
   endpoint("GET /v1/api-groups/{id}", { tag, summary: "Get a group", permission: "groups.read", returns: Group }, (actor, { params }) =>
     getGroup(actor, params.id ?? ""),
+  ),
+  endpoint(
+    "PATCH /v1/api-groups/{id}",
+    {
+      tag,
+      summary: "Rename or describe a group, or change its limit and addresses",
+      permission: "groups.write",
+      body: UpdateGroup,
+      returns: Group,
+      errors: ["conflict"],
+    },
+    (actor, { params, body }) => updateGroup(actor, params.id ?? "", body),
+  ),
+  endpoint(
+    "DELETE /v1/api-groups/{id}",
+    {
+      tag,
+      summary: "Archive a group; with live keys only when they are revoked with it",
+      permission: "groups.write",
+      query: ArchiveGroup,
+      returns: Group,
+      errors: ["conflict"],
+    },
+    (actor, { params, query }) => archiveGroup(actor, params.id ?? "", query),
   ),
 ];

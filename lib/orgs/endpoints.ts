@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { endpoint } from "@/lib/endpoint";
 import { getCredits, getLimits, getMe } from "@/lib/orgs/me";
-import { createInvite, createOrg, enableAccess, getOrg, listMembers, listOrgs } from "@/lib/orgs/orgs";
+import { createInvite, createOrg, enableAccess, getOrg, listMembers, listOrgs, rotateAccess, updateOrg } from "@/lib/orgs/orgs";
 import {
   CreateInvite,
   CreateOrg,
@@ -14,6 +14,9 @@ import {
   MemberList,
   Org,
   OrgSummary,
+  RotateAccess,
+  RotatedAccess,
+  UpdateOrg,
 } from "@/lib/orgs/schema";
 
 const tag = "Organizations";
@@ -50,6 +53,11 @@ export const orgEndpoints = [
     { tag, summary: "The organization, its plan and limits", permission: "org.read", returns: Org },
     (actor) => getOrg(actor),
   ),
+  endpoint(
+    "PATCH /v1/organization",
+    { tag, summary: "Change the organization's settings", permission: "org.write", body: UpdateOrg, returns: Org },
+    (actor, { body }) => updateOrg(actor, body),
+  ),
   endpoint("GET /v1/members", { tag, summary: "List members", permission: "members.read", returns: MemberList }, (actor) =>
     listMembers(actor),
   ),
@@ -78,5 +86,17 @@ export const orgEndpoints = [
       errors: ["conflict"],
     },
     (actor, { body }) => enableAccess(actor, body),
+  ),
+  endpoint(
+    "POST /api/access/rotate",
+    {
+      tag: "Operator",
+      summary: "Give a client's first key a new secret; the old one stops at once unless a grace is given",
+      permission: "orgs.enable",
+      body: RotateAccess,
+      returns: RotatedAccess,
+      errors: ["not_found", "conflict"],
+    },
+    (actor, { body }) => rotateAccess(actor, body),
   ),
 ];

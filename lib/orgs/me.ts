@@ -66,13 +66,30 @@ export async function getLimits(actor: Can<"limits.read">, caller: Caller): Prom
   };
 }
 
+/** The balance and the newest 100 grants. Charges use up the oldest grant first, so what is left is in the newest. */
 export async function getCredits(actor: Can<"self.read">): Promise<Credits> {
-  const grants = await db.creditEntry.findMany({ where: { orgId: actor.orgId, kind: "grant" }, orderBy: { createdAt: "desc" }, take: 100 });
-  const purchases = grants.map((grant) => ({
-    id: grant.id,
-    amount: grant.amount,
-    reason: grant.reason,
-    created_at: grant.createdAt.toISOString(),
-  }));
-  return { credits: { available: await creditsOf(actor.orgId), purchases } };
+  const [org, available, grants] = await Promise.all([
+    db.org.findUniqueOrThrow({ where: { id: actor.orgId }, select: { planId: true } }),
+    creditsOf(actor.orgId),
+    db.creditEntry.findMany({ where: { orgId: actor.orgId, kind: "grant" }, orderBy: [{ createdAt: "desc" }, { id: "desc" }], take: 100 }),
+  ]);
+  let left = available;
+  const purchases = grants.map(({ id, amount, reason, createdAt }) => {
+    const remaining = Math.min(amount, left);
+    left -= remaining;
+    const at = createdAt.toISOString();
+    return {
+      id,
+      purchase_id: id,
+      plan: org.planId,
+      credits: amount,
+      amount,
+      remaining,
+      reason,
+      expires_at: null,
+      created_at: at,
+      purchased_at: at,
+    };
+  });
+  return { credits: { available, purchases } };
 }

@@ -266,8 +266,26 @@ describe("what a caller knows of itself", () => {
       credits: {
         available: 125,
         purchases: [
-          { id: expect.stringMatching(/^crd_/), amount: 100, reason: "bought", created_at: new Date(later).toISOString() },
-          { id: first.id, amount: 50, reason: "first credits of the plan Free", created_at: first.createdAt.toISOString() },
+          expect.objectContaining({
+            id: expect.stringMatching(/^crd_/),
+            amount: 100,
+            remaining: 100,
+            reason: "bought",
+            created_at: new Date(later).toISOString(),
+          }),
+          // 25 were used up, of the oldest first.
+          {
+            id: first.id,
+            purchase_id: first.id,
+            plan: "free",
+            credits: 50,
+            amount: 50,
+            remaining: 25,
+            reason: "first credits of the plan Free",
+            expires_at: null,
+            created_at: first.createdAt.toISOString(),
+            purchased_at: first.createdAt.toISOString(),
+          },
         ],
       },
     });

@@ -6,12 +6,28 @@ import { now } from "@/lib/clock";
 import { grantCredits } from "@/lib/credits/credits";
 import { db, type Prisma, type Tx } from "@/lib/db";
 import { env } from "@/lib/env";
-import { AppError } from "@/lib/errors";
+import { AppError, invalid, notFound } from "@/lib/errors";
 import { insertGroup } from "@/lib/groups/groups";
-import { clientIdOf, newId } from "@/lib/ids";
+import { clientIdOf, isId, newId, orgIdFrom } from "@/lib/ids";
+import { admits, normaliseList } from "@/lib/keys/addresses";
+import { changeKeys, refuseEnded } from "@/lib/keys/change-keys";
 import { insertKey } from "@/lib/keys/keys";
+import { lasting, rotateRow, runningOut } from "@/lib/keys/rotation";
+import { targetOf, toKey, WITH } from "@/lib/keys/view";
 import { sendMail } from "@/lib/mail";
-import type { CreateInvite, CreateOrg, EnableAccess, EnabledAccess, Invite, Member, Org, OrgSummary } from "@/lib/orgs/schema";
+import type {
+  CreateInvite,
+  CreateOrg,
+  EnableAccess,
+  EnabledAccess,
+  Invite,
+  Member,
+  Org,
+  OrgSummary,
+  RotateAccess,
+  RotatedAccess,
+  UpdateOrg,
+} from "@/lib/orgs/schema";
 import type { List } from "@/lib/schema";
 
 const INVITE_DAYS = 7;
@@ -19,6 +35,38 @@ type OrgRow = Prisma.OrgGetPayload<{ include: { plan: true } }>;
 
 export async function getOrg(actor: Can<"org.read">): Promise<Org> {
   return toOrg(await db.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } }));
+}
+
+/**
+ * Changes what is given and leaves the rest; the short name in addresses stays. What is so already leaves no event. A key may neither
+ * shut itself out (400) nor give keys back what a person took from them (403).
+ */
+export async function updateOrg(actor: Can<"org.write">, input: UpdateOrg): Promise<Org> {
+  const addresses = normaliseList(input.allowed_ips ?? []);
+  if (!addresses.ok) throw invalid(addresses.wrong);
+  const { list } = addresses;
+  if (actor.type === "key" && !admits(list, actor.request.ip))
+    throw invalid({ allowed_ips: `must hold ${actor.request.ip ?? "the address"}, from which this key calls` });
+  // It concerns every key of the organization, and is answered like a change of keys.
+  return changeKeys(actor, [actor.orgId], async (tx) => {
+    await tx.$queryRaw`select 1 from "Org" where "id" = ${actor.orgId} for no key update`;
+    const row = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
+    if (actor.type === "key" && input.keys_manage_keys === true && !row.keysManageKeys)
+      throw new AppError("insufficient_scope", "Key management by keys was switched off. Only a person switches it on again.", {
+        details: { keys_manage_keys: "takes a signed-in person" },
+      });
+    const data = {
+      ...(input.name === undefined ? {} : { name: input.name }),
+      ...(input.allowed_ips === undefined ? {} : { allowedIps: list }),
+      ...(input.keys_manage_keys === undefined ? {} : { keysManageKeys: input.keys_manage_keys }),
+      ...(input.leak_policy === undefined ? {} : { leakPolicy: input.leak_policy }),
+    };
+    const [before, after] = [toOrg(row), toOrg({ ...row, ...data })];
+    if (JSON.stringify(before) === JSON.stringify(after)) return { result: before, events: [] };
+    await tx.org.update({ where: { id: row.id }, data });
+    const target = { type: "organization", id: row.id, name: after.name };
+    return { result: after, events: [{ action: "organization.update", target, before, after }] };
+  });
 }
 
 /** The organizations a person belongs to, by name. */
@@ -205,6 +253,56 @@ export async function enableAccess(actor: Can<"orgs.enable">, input: EnableAcces
     scopes: key.scopes,
     rate_limit_rpm: view.requests_per_minute,
   };
+}
+
+/**
+ * The operator gives a client's first key a new secret: the key that `enableAccess` made. The old secret stops at once unless a grace is
+ * given. The owners are told, without a secret; before anybody has claimed the organization, the address it was made for.
+ */
+export async function rotateAccess(actor: Can<"orgs.enable">, input: RotateAccess): Promise<RotatedAccess> {
+  const orgId = orgIdFrom(input.client_id);
+  const first = await firstKey(orgId);
+  if (first === null) throw notFound();
+  const graceSeconds = input.grace_seconds ?? 0;
+  const { key, secret, rotatedAt } = await changeKeys(actor, [first.id], async (tx, at) => {
+    await tx.$queryRaw`select 1 from "Key" where "id" = ${first.id} for no key update`;
+    const row = await tx.key.findUniqueOrThrow({ where: { id: first.id }, include: WITH });
+    refuseEnded(row, at);
+    if (graceSeconds > 0 && runningOut(row, at) !== null)
+      throw new AppError("conflict", "This key is being rotated. Send grace_seconds 0 to end all older secrets now.", {
+        details: { rotation: "is running" },
+      });
+    if (lasting(row)?.id !== first.secretId)
+      throw new AppError("conflict", "Somebody else rotated this key at the same moment.", { details: { rotation: "was just begun" } });
+    const rotated = await rotateRow(tx, row, graceSeconds, at);
+    const [before, after] = [toKey(row, at.getTime()), toKey(rotated.row, at.getTime())];
+    return {
+      result: { key: after, secret: rotated.secret, rotatedAt: at },
+      events: [{ action: "api_key.rotate", target: targetOf(after), before, after: { ...after, reason: input.reason }, chain: orgId }],
+    };
+  });
+  const unclaimed = await db.invite.findFirst({
+    where: { orgId, byOperator: true, org: { members: { none: {} } } },
+    include: { org: true },
+  });
+  if (unclaimed !== null)
+    await sendMail({
+      to: unclaimed.email,
+      subject: `The first key of ${unclaimed.org.name} has a new secret`,
+      text: `The operator rotated the first key of ${unclaimed.org.name}. It now begins with ${key.key_prefix}; the operator hands it to you.\n\nReason: ${input.reason}`,
+    });
+  return { client_id: clientIdOf(orgId), api_key: secret, key_prefix: key.key_prefix, rotated_at: rotatedAt.toISOString() };
+}
+
+/** The earliest key that the operator generated for an organization, with its lasting secret. What was imported, nobody generated here. */
+async function firstKey(orgId: string): Promise<{ id: string; secretId: string | undefined } | null> {
+  if (!isId("org", orgId)) return null;
+  const key = await db.key.findFirst({
+    where: { orgId, createdByType: "operator", secrets: { none: { imported: true } } },
+    orderBy: [{ createdAt: "asc" }, { id: "asc" }],
+    select: { id: true, secrets: { where: { endsAt: null }, select: { id: true } } },
+  });
+  return key === null ? null : { id: key.id, secretId: key.secrets[0]?.id };
 }
 
 export function toOrg(row: OrgRow): Org {

@@ -126,7 +126,21 @@ export type LimitsView = z.output<typeof LimitsView>;
 export const Credits = z.object({
   credits: z.object({
     available: z.int(),
-    purchases: z.array(z.object({ id: z.string(), amount: z.int(), reason: z.string(), created_at: z.string() })),
+    /** A grant, also in the words of PerfectParser's documentation; credits do not expire. */
+    purchases: z.array(
+      z.object({
+        id: z.string(),
+        purchase_id: z.string(),
+        plan: z.string(),
+        credits: z.int(),
+        amount: z.int(),
+        remaining: z.int(),
+        reason: z.string(),
+        expires_at: z.null(),
+        created_at: z.string(),
+        purchased_at: z.string(),
+      }),
+    ),
   }),
 });
 export type Credits = z.output<typeof Credits>;
