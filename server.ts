@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Duplex } from "node:stream";
 import next from "next";
 import { type Front, handOn, receive } from "@/lib/auth/front";
+import { backgroundDone } from "@/lib/background";
 import { loadCountries } from "@/lib/country";
 import { db } from "@/lib/db";
 import { openDeployment } from "@/lib/deployment";
@@ -11,6 +12,8 @@ import { AppError, toErrorBody } from "@/lib/errors";
 import { API_PATHS, handle } from "@/lib/http/app";
 import { type Answer, fromNode, toNode } from "@/lib/http/call";
 import { newId } from "@/lib/ids";
+import { openForms } from "@/lib/keys/forms";
+import { startSweepingHandOvers } from "@/lib/keys/hand-over";
 import { lease, openLease } from "@/lib/leases";
 import { startQuotas } from "@/lib/limits/quota";
 import { describe, log } from "@/lib/log";
@@ -34,9 +37,7 @@ async function main(): Promise<void> {
   let serve: Handler = (_, response) => {
     const id = newId("req");
     const error = new AppError("unavailable", "Latchkey is starting.", { retryAfterSeconds: 2 });
-    response
-      .writeHead(503, { "Retry-After": "2", "Content-Type": "application/json", "X-Request-Id": id, "Cache-Control": "no-store" })
-      .end(JSON.stringify(toErrorBody(error, id, Date.now())));
+    response.writeHead(503, { "Retry-After": "2", ...plainHeaders(id) }).end(JSON.stringify(toErrorBody(error, id, Date.now())));
   };
   // First of all, so that a taken port is said before anything is started.
   const server = createServer({ keepAliveTimeout: 65_000, headersTimeout: 10_000, requestTimeout: 60_000 }, (request, response) => {
@@ -80,9 +81,13 @@ async function main(): Promise<void> {
 async function startNode(): Promise<() => Promise<void>> {
   const spool = startDraining();
   const giveUpLease = await openLease(spool);
+  await openForms();
   const giveBackQuota = startQuotas(() => usageBacklog().waiting === 0);
+  const stopSweeping = startSweepingHandOvers();
   return async () => {
     try {
+      stopSweeping();
+      await backgroundDone();
       await giveBackQuota();
       await stopRecording();
     } finally {
@@ -159,9 +164,19 @@ function refuse(response: ServerResponse, status: number): void {
   const id = newId("req");
   const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
   response.shouldKeepAlive = false;
-  response
-    .writeHead(status, { "Content-Type": "application/json", "X-Request-Id": id, "Cache-Control": "no-store" })
-    .end(JSON.stringify(toErrorBody(error, id, Date.now())));
+  response.writeHead(status, plainHeaders(id)).end(JSON.stringify(toErrorBody(error, id, Date.now())));
+}
+
+/** Of an answer that says only that there is none. */
+function plainHeaders(id: string): Record<string, string> {
+  return {
+    "Content-Type": "application/json",
+    "X-Request-Id": id,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Request-Id,Retry-After",
+  };
 }
 
 /** What never becomes a request is answered in the API's own form, and its connection closed. */
@@ -170,12 +185,12 @@ function unreadable(socket: Duplex, status: number): void {
   const id = newId("req");
   const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
   const body = JSON.stringify(toErrorBody(error, id, Date.now()));
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  socket.end([...head, `X-Request-Id: ${id}`, "Cache-Control: no-store", "Connection: close", "", body].join("\r\n"));
+  const headers = Object.entries({
+    ...plainHeaders(id),
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+  }).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers, "", body].join("\r\n"));
 }
 
 function isDecodable(path: string): boolean {
@@ -186,6 +201,9 @@ function isDecodable(path: string): boolean {
     return false;
   }
 }
+
+/** Whose addresses are secrets themselves: nobody hears where their reader came from. */
+const SECRET_PAGES = /^\/(hand-over|invites|reset)([/?]|$)/;
 
 /** Headers of every page; Next puts the policy's nonce on its own scripts when it finds it on the request. */
 function dressPage(request: IncomingMessage, response: ServerResponse, front: Front, env: Env): void {
@@ -206,7 +224,7 @@ function dressPage(request: IncomingMessage, response: ServerResponse, front: Fr
     "Content-Security-Policy": policy,
     "X-Request-Id": front.id,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Referrer-Policy": SECRET_PAGES.test(request.url ?? "") ? "no-referrer" : "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
     ...(env.publicUrl.startsWith("https:") ? { "Strict-Transport-Security": "max-age=31536000; includeSubDomains" } : {}),

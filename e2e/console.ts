@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import fs from "node:fs";
+import path from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import { test as base, expect, type Page } from "@playwright/test";
 import { startServer, type TestServer } from "@/lib/testing/server";
@@ -49,6 +51,21 @@ export async function signUp(page: Page, name: string): Promise<Person> {
   await page.waitForURL(/\/orgs\/[^/]+$/);
   return { email, password: PASSWORD, org: page.url().split("/").at(-1) ?? "" };
 }
+
+/** The newest message of the outbox to an address: with no mail server set, mail lies there. */
+export function mailTo(dataDir: string, address: string): string {
+  const outbox = path.join(dataDir, "outbox");
+  const messages = fs.existsSync(outbox)
+    ? fs
+        .readdirSync(outbox)
+        .sort()
+        .map((name) => fs.readFileSync(path.join(outbox, name), "utf8"))
+    : [];
+  return messages.findLast((text) => text.includes(`To: ${address}\n`)) ?? "";
+}
+
+/** The path of the first link in a message. */
+export const linkIn = (mail: string): string => new URL(/https?:\/\/\S+/.exec(mail)?.[0] ?? "http://no.link").pathname;
 
 /** Calls the console's own API as the person of this page; gives back the answer's JSON. */
 export async function callAs<T>(page: Page, org: string, method: string, path: string, body?: object): Promise<T> {

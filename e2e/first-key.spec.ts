@@ -125,7 +125,8 @@ test("a newcomer gets from npm start to a key that works, sees its calls, and en
         .getByRole("link", { name: /Invoice intake/ })
         .first()
         .click();
-      await page.getByRole("button", { name: /^Revoke/ }).click();
+      await page.getByRole("button", { name: "More actions" }).click();
+      await page.getByRole("menuitem", { name: "Revoke…" }).click();
       const dialog = page.getByRole("dialog", { name: /Revoke Invoice intake/ });
       await expect(dialog.getByText("127.0.0.1").first()).toBeVisible();
       await expectAccessible(page);

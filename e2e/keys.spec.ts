@@ -59,7 +59,8 @@ test("two browsers revoke one key: both are told calmly, once it happened", asyn
   const other = await context.newPage();
   for (const each of [page, other]) {
     await each.goto(`/orgs/${person.org}/keys/${key.id}`);
-    await each.getByRole("button", { name: /^Revoke/ }).click();
+    await each.getByRole("button", { name: "More actions" }).click();
+    await each.getByRole("menuitem", { name: "Revoke…" }).click();
     await expect(each.getByRole("dialog")).toBeVisible();
   }
   await page.getByRole("dialog").getByRole("button", { name: "Revoke key" }).click();

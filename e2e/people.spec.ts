@@ -1,21 +1,5 @@
-import fs from "node:fs";
-import path from "node:path";
 import type { Browser } from "@playwright/test";
-import { callAs, expect, type Person, signUp, test } from "./console";
-
-/** The newest message of the outbox to an address: with no mail server set, mail lies there. */
-function mailTo(dataDir: string, address: string): string {
-  const outbox = path.join(dataDir, "outbox");
-  const messages = fs.existsSync(outbox)
-    ? fs
-        .readdirSync(outbox)
-        .sort()
-        .map((name) => fs.readFileSync(path.join(outbox, name), "utf8"))
-    : [];
-  return messages.findLast((text) => text.includes(`To: ${address}\n`)) ?? "";
-}
-
-const linkIn = (mail: string) => new URL(/https?:\/\/\S+/.exec(mail)?.[0] ?? "http://no.link").pathname;
+import { callAs, expect, linkIn, mailTo, type Person, signUp, test } from "./console";
 
 async function another(browser: Browser, baseURL: string) {
   return (await browser.newContext({ baseURL })).newPage();

@@ -7,11 +7,17 @@ const base = "https://api.example";
 
 test("a call stands as one command with its path, query and body", () => {
   expect(toCurl({ route: "GET /v1/api-keys/{id}", params: { id: "key_1" }, query: { limit: 5, q: undefined } }, base)).toBe(
-    `curl 'https://api.example/v1/api-keys/key_1?limit=5' \\\n  -H "Authorization: Bearer $LATCHKEY_KEY"`,
+    `curl 'https://api.example/v1/api-keys/key_1?limit=5' \\\n  -H "Authorization: Bearer $LATCHKEY_API_KEY"`,
   );
   expect(toCurl({ route: "POST /v1/api-keys", body: { name: "Bot" } }, base)).toBe(
-    `curl -X POST 'https://api.example/v1/api-keys' \\\n  -H "Authorization: Bearer $LATCHKEY_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '{"name":"Bot"}'`,
+    `curl -X POST 'https://api.example/v1/api-keys' \\\n  -H "Authorization: Bearer $LATCHKEY_API_KEY" \\\n  -H 'Content-Type: application/json' \\\n  -d '{"name":"Bot"}'`,
   );
+});
+
+test("whoever calls without a key says who they are instead", () => {
+  const headers = ['"X-Admin-Token: $ADMIN_TOKEN"'];
+  expect(toCurl({ route: "GET /v1/me", headers }, base)).toBe(`curl 'https://api.example/v1/me' \\\n  -H "X-Admin-Token: $ADMIN_TOKEN"`);
+  expect(toCurl({ route: "GET /v1/me", headers: [] }, base)).toBe(`curl 'https://api.example/v1/me'`);
 });
 
 test("a shell hands on every name as it was typed, also hostile ones", () => {

@@ -6,10 +6,14 @@ export interface CurlCall {
   params?: Record<string, string>;
   query?: Record<string, string | number | boolean | undefined>;
   body?: object;
+  /** Lines that say who calls, as a shell takes them; without them the key. */
+  headers?: readonly string[];
 }
 
-/** A command for a POSIX shell. The key is read from the variable LATCHKEY_KEY, so that no secret stands in it. */
-export function toCurl({ route, params = {}, query = {}, body }: CurlCall, baseUrl: string): string {
+const BY_KEY = ['"Authorization: Bearer $LATCHKEY_API_KEY"'];
+
+/** A command for a POSIX shell. The key is read from the variable LATCHKEY_API_KEY, so that no secret stands in it. */
+export function toCurl({ route, params = {}, query = {}, body, headers = BY_KEY }: CurlCall, baseUrl: string): string {
   const [method, path = ""] = route.split(" ");
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
   const search = new URLSearchParams(
@@ -17,7 +21,7 @@ export function toCurl({ route, params = {}, query = {}, body }: CurlCall, baseU
   );
   const lines = [
     `curl ${method === "GET" ? "" : `-X ${method} `}${quote(`${baseUrl}${filled}${search.size === 0 ? "" : `?${search}`}`)}`,
-    `-H "Authorization: Bearer $LATCHKEY_KEY"`,
+    ...headers.map((header) => `-H ${header}`),
     ...(body === undefined ? [] : [`-H 'Content-Type: application/json'`, `-d ${quote(JSON.stringify(body))}`]),
   ];
   return lines.join(" \\\n  ");

@@ -54,6 +54,12 @@ export function notFound(): AppError {
   return new AppError("not_found", "Nothing is here under this address or id.");
 }
 
+/** 400 that names each part and what is wrong with it. */
+export function invalid(details: Record<string, string>): AppError {
+  const words = Object.entries(details).map(([path, why]) => `${path}: ${why}`);
+  return new AppError("invalid_request", words.join("; "), { details });
+}
+
 const DOWN = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -13,6 +13,7 @@ const contents = [
   { id: "address", label: "Base address" },
   { id: "key", label: "Present the key" },
   { id: "first-call", label: "First call" },
+  { id: "clients", label: "With a client you have" },
   { id: "headers", label: "Response headers" },
   { id: "errors", label: "When a call fails" },
   { id: "limits", label: "Limits and quota" },
@@ -78,6 +79,18 @@ export default function QuickStartPage() {
         </p>
       </DocsSection>
 
+      <DocsSection id="clients" title="With a client you have">
+        <p>
+          <code className="mono">POST /chat/completions</code> answers in the shape that OpenAI’s and Perplexity’s clients read, whole or in
+          parts. Give them this address and a key with the scope <code className="mono">chat</code>; any model will do.
+        </p>
+        <Snippet base={base} label="Python example with OpenAI’s client" language="python" code={exampleClient} />
+        <p>
+          A page in a browser may call from any site: preflights are answered, and limits and request id can be read. Send the key of
+          whoever uses the page, never one that stands in its source. Cookies do not count there.
+        </p>
+      </DocsSection>
+
       <DocsSection id="headers" title="Response headers">
         <p>On every answer, errors too:</p>
         <Facts
@@ -126,7 +139,11 @@ export default function QuickStartPage() {
         <p>
           Give each program a key of its own, with no more access and scopes than it needs, and an expiry. Keep the secret out of source
           code and out of browsers. When it may have been seen by somebody else, revoke the key in the console: the next request with it is
-          refused.
+          refused. Somebody else’s key that you come across can be{" "}
+          <Link href="/leaked" className="link">
+            reported
+          </Link>{" "}
+          by anybody.
         </p>
       </DocsSection>
     </DocsPage>
@@ -158,6 +175,16 @@ const exampleError = `{
   "request_id": "req_01kq7cw81m4e…",
   "timestamp": "2026-11-20T12:00:30.000Z"
 }`;
+
+const exampleClient = `import os
+from openai import OpenAI
+
+client = OpenAI(base_url="$BASE/v1", api_key=os.environ["LATCHKEY_API_KEY"])
+answer = client.chat.completions.create(
+    model="sonar",
+    messages=[{"role": "user", "content": "What does the contract say about notice periods?"}],
+)
+print(answer.choices[0].message.content)`;
 
 const examplePython = `import json, os, urllib.request
 

@@ -17,14 +17,17 @@ export function Sparkline({ points, label, className }: SparklineProps) {
   const bar = pitch * 0.68;
   const accepted = points.reduce((sum, point) => sum + point.accepted, 0);
   const refused = points.reduce((sum, point) => sum + point.refused, 0);
-  const name = `${label}: ${formatNumber(accepted + refused)} in ${points.length} days${refused ? `, ${formatNumber(refused)} refused` : ""}`;
-  const tall = (value: number) => (top === 0 || value === 0 ? 0 : Math.max(0.75, (value / top) * height));
+  const days = `${points.length} ${points.length === 1 ? "day" : "days"}`;
+  const name = `${label}: ${formatNumber(accepted + refused)} in ${days}${refused ? `, ${formatNumber(refused)} refused` : ""}`;
+  // The smallest count is seen too: a refusal that is not would be no mark.
+  const tall = (value: number, least: number) => (top === 0 || value === 0 ? 0 : Math.max(least, (value / top) * height));
   return (
     <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={name} className={className}>
+      <title>{name}</title>
       <path d={`M0 ${height - 0.5}H${width}`} className="stroke-line-strong" />
       {points.map((point, index) => {
-        const below = tall(point.accepted);
-        const above = tall(point.refused);
+        const below = tall(point.accepted, 0.75);
+        const above = tall(point.refused, 1.5);
         const x = round(index * pitch);
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its day

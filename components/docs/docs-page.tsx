@@ -10,13 +10,16 @@ const pages = [
   { href: "/docs/reference", label: "API reference" },
   { href: "/docs/errors", label: "Errors" },
   { href: "/docs/gateway", label: "In front of your API" },
+  { href: "/docs/leaks", label: "Leaked keys" },
 ] as const;
+
+type Entry = { id: string; label: string; mono?: boolean | undefined; entries?: readonly Entry[] | undefined };
 
 type DocsPageProps = {
   title: string;
   lead: ReactNode;
   /** Headings of this page, for the contents at the left. */
-  contents: readonly { id: string; label: string; mono?: boolean | undefined }[];
+  contents: readonly Entry[];
   /** With code beside the text from 1400 on. */
   wide?: boolean | undefined;
   children: ReactNode;
@@ -46,21 +49,9 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
                   {page.label}
                 </Link>
                 {isCurrent && (
-                  <ul className="mt-1 mb-3 ml-2 border-l border-line max-lg:hidden">
-                    {contents.map((entry) => (
-                      <li key={entry.id}>
-                        <a
-                          href={`#${entry.id}`}
-                          className={clsx(
-                            "fast block py-1 pl-3 text-fg-2 hover:text-fg focus-visible:-outline-offset-2",
-                            entry.mono && "font-mono text-sm wrap-anywhere",
-                          )}
-                        >
-                          {entry.label}
-                        </a>
-                      </li>
-                    ))}
-                  </ul>
+                  <div className="mt-1 mb-3 ml-2 border-l border-line max-lg:hidden">
+                    <Contents entries={contents} />
+                  </div>
                 )}
               </li>
             );
@@ -77,10 +68,49 @@ export function DocsPage({ title, lead, contents, wide = false, children }: Docs
       </nav>
       <main id="main" tabIndex={-1} className={clsx("min-w-0 pt-8 pb-24", !wide && "max-w-read")}>
         <h1 className="text-h1 font-semibold">{title}</h1>
-        <p className="mt-1 mb-10 max-w-[68ch] text-lg leading-6 text-fg-2">{lead}</p>
+        <p className="mt-1 mb-10 max-w-[68ch] text-lg leading-6 text-fg-2 max-lg:mb-6">{lead}</p>
+        {contents.some(({ entries }) => entries) && (
+          <nav aria-label="On this page" className="mb-8 lg:hidden">
+            <ul className="flex flex-wrap gap-x-4 gap-y-2">
+              {contents.map((entry) => (
+                <li key={entry.id}>
+                  <a href={`#${entry.id}`} className="link inline-block py-1">
+                    {entry.label}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </nav>
+        )}
         {children}
       </main>
     </div>
+  );
+}
+
+function Contents({ entries }: { entries: readonly Entry[] }) {
+  return (
+    <ul>
+      {entries.map((entry) => (
+        <li key={entry.id}>
+          <a
+            href={`#${entry.id}`}
+            className={clsx(
+              "fast block py-1 pl-3 text-fg-2 hover:text-fg focus-visible:-outline-offset-2",
+              entry.mono && "font-mono text-sm wrap-anywhere",
+              entry.entries && "font-medium text-fg",
+            )}
+          >
+            {entry.label}
+          </a>
+          {entry.entries && (
+            <div className="mb-2 pl-3 text-sm">
+              <Contents entries={entry.entries} />
+            </div>
+          )}
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -6,11 +6,14 @@ import { formatNumber } from "@/lib/format";
 export interface SchemaRow {
   path: string;
   kind: string;
+  /** What its schema says about it. */
+  words?: string | undefined;
   isRequired: boolean;
 }
 
 interface Json {
-  type?: string;
+  type?: string | string[];
+  description?: string;
   const?: unknown;
   enum?: unknown[];
   format?: string;
@@ -38,7 +41,12 @@ function walk(json: Json, at: string, io: "input" | "output"): SchemaRow[] {
     const bare = withoutNull(property);
     const inner = bare.type === "array" ? withoutNull(bare.items ?? {}) : bare;
     return [
-      { path, kind: kindOf(property), isRequired: io === "output" || isRequired },
+      {
+        path,
+        kind: kindOf(property),
+        ...(property.description === undefined ? {} : { words: property.description }),
+        isRequired: io === "output" || isRequired,
+      },
       ...walk(inner, bare.type === "array" ? `${path}[]` : path, io),
     ];
   });
@@ -55,6 +63,7 @@ function kindOf(json: Json): string {
 }
 
 function bareKind(json: Json): string {
+  if (Array.isArray(json.type)) return json.type.map((type) => bareKind({ ...json, type })).join(", or ");
   if (json.anyOf) return [...new Set(json.anyOf.map(bareKind))].join(", or ");
   if (json.const !== undefined) return String(json.const) || "empty";
   if (json.enum) return json.enum.map(String).join(" · ");

@@ -2,23 +2,26 @@
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronRight } from "lucide-react";
+import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
+import { AddressList } from "@/components/ui/address-list";
 import { Button } from "@/components/ui/button";
-import { Checkbox } from "@/components/ui/checkbox";
-import { CopyButton } from "@/components/ui/copy-button";
+import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/field";
 import { Notice } from "@/components/ui/notice";
 import { Segmented } from "@/components/ui/segmented";
 import { isApiError } from "@/lib/api";
-import { formatDate } from "@/lib/format";
+import { formatNumber } from "@/lib/format";
 import { createKey } from "@/lib/keys/client";
-import { CreateKey, type Key, type Scope } from "@/lib/keys/schema";
+import type { Key } from "@/lib/keys/schema";
+import { Failure } from "./failure";
+import { AccessField, MetadataField, ScopesField, sentence } from "./key-fields";
+import type { GroupChoice } from "./key-filters";
 import { KeyReady, KeyReadyFooter, useUnseenSecret } from "./key-ready";
 import { accessWords } from "./key-state";
-
-export type GroupChoice = { id: string; name: string };
+import { type NewKeyDraft, problemsOf, summaryOf, toInput } from "./new-key";
 
 export type CreateKeyDialogProps = {
   org: string;
@@ -28,6 +31,8 @@ export type CreateKeyDialogProps = {
   groupId?: string | undefined;
   /** The organization's. */
   scopes: readonly string[];
+  /** Calls per minute that the organization allows a key. */
+  requestsPerMinute: number;
   /** Whether this person may make a key with access admin. */
   mayAdmin: boolean;
   /** PUBLIC_URL when it is set, else the address of this page. */
@@ -37,87 +42,100 @@ export type CreateKeyDialogProps = {
   onClose: () => void;
 };
 
-const expiries = [
+const expiries: readonly { value: NewKeyDraft["expiry"]; label: string }[] = [
   { value: "30", label: "In 30 days" },
   { value: "90", label: "In 90 days" },
   { value: "365", label: "In a year" },
   { value: "never", label: "Never" },
-  { value: "custom", label: "On a date" },
-] as const;
-
-const accessSentences: Record<Key["access"], string> = {
-  read: "Calls reading routes, and reads usage and the request log of its group.",
-  write: "Calls writing routes. Reads nothing but itself.",
-  full: "Calls every route in its scopes, and makes and revokes keys of its own group.",
-  admin: "Everything of full for the whole organization, and its groups and settings. For your own back end only.",
-};
+  { value: "date", label: "On a date" },
+];
 
 const environmentSentences: Record<Key["environment"], string> = {
   live: "Counts against the plan and charges credits.",
   test: "Half the minute limit, a monthly quota of its own, never charges credits.",
 };
 
-type Draft = {
-  name: string;
-  groupId: string;
-  environment: Key["environment"];
-  access: Key["access"];
-  scopes: readonly string[];
-  expiry: (typeof expiries)[number]["value"];
-  date: string;
+/** What of the key each field of the draft is, as the API names it in its details. */
+const paths: Record<keyof NewKeyDraft, string> = {
+  name: "name",
+  groupId: "group_id",
+  environment: "environment",
+  access: "access",
+  scopes: "scopes",
+  expiry: "expires_at",
+  expiryDate: "expires_at",
+  notBefore: "not_before",
+  limit: "rate_limit_rpm",
+  addresses: "allowed_ips",
+  owner: "owner",
+  metadata: "metadata",
 };
+const unfoldedPaths = ["name", "group_id", "environment"];
+const isAt = (path: string, field: string) => path === field || path.startsWith(`${field}.`);
+const hasField = (path: string) => Object.values(paths).some((field) => isAt(path, field));
+const isFolded = (path: string) => hasField(path) && !unfoldedPaths.some((field) => isAt(path, field));
 
 /** Three decisions, the rest folded with its defaults readable; then the same dialog shows the secret. Render it while it is open. */
-export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUrl, onCreated, onClose }: CreateKeyDialogProps) {
+export function CreateKeyDialog({ org, groups, groupId, scopes, requestsPerMinute, mayAdmin, baseUrl, ...on }: CreateKeyDialogProps) {
   const queries = useQueryClient();
   const router = useRouter();
-  const [draft, setDraft] = useState<Draft>({
+  const [draft, setDraft] = useState<NewKeyDraft>({
     name: "",
     groupId: groups.find((group) => group.id === groupId)?.id ?? groups[0]?.id ?? "",
     environment: "live",
     access: "full",
     scopes,
     expiry: "365",
-    date: "",
+    expiryDate: "",
+    notBefore: "",
+    limit: "",
+    addresses: [],
+    owner: "member",
+    metadata: [],
   });
+  // "In 90 days" counts from here, so that what is copied is what is sent.
+  const [openedAt] = useState(() => Date.now());
   const [unfolded, setUnfolded] = useState(false);
   const [wrong, setWrong] = useState<Record<string, string>>({});
+  const input = () => toInput(draft, scopes, openedAt);
   const create = useMutation({
-    mutationFn: () => createKey(org, toInput(draft, scopes)),
+    mutationFn: () => createKey(org, input()),
     // The secret goes with this dialog.
     gcTime: 0,
-    onSuccess: onCreated,
+    onSuccess: on.onCreated,
     onError: (error) => {
       if (!isApiError(error)) return;
       setWrong(error.details);
-      if (Object.keys(error.details).some((path) => /^(access|scopes|expires_at)/.test(path))) setUnfolded(true);
+      if (Object.keys(error.details).some(isFolded)) setUnfolded(true);
       focusWrong();
     },
   });
   const [copied, setCopied] = useState(false);
   const [asking, setAsking] = useState(false);
   useUnseenSecret(create.data !== undefined && !copied);
-  const set = (change: Partial<Draft>, ...fields: string[]) => {
+
+  const set = (change: Partial<NewKeyDraft>) => {
     setDraft({ ...draft, ...change });
-    setWrong(Object.fromEntries(Object.entries(wrong).filter(([path]) => !fields.some((field) => path.startsWith(field)))));
+    const mended = Object.keys(change).map((name) => paths[name as keyof NewKeyDraft]);
+    setWrong(Object.fromEntries(Object.entries(wrong).filter(([path]) => !mended.some((field) => isAt(path, field)))));
   };
+  const errorAt = (field: string) => sentence(Object.entries(wrong).find(([path]) => isAt(path, field))?.[1]);
   const close = () => {
-    onClose();
+    on.onClose();
     if (create.data === undefined) return;
     create.reset();
     for (const name of ["keys", "groups", "audit"]) void queries.invalidateQueries({ queryKey: [name, org] });
     router.refresh();
   };
   const submit = () => {
-    const problems = problemsOf(draft);
+    const problems = problemsOf(draft, scopes, Date.now());
     setWrong(problems);
-    if (problems.scopes || problems.expires_at) setUnfolded(true);
+    if (Object.keys(problems).some(isFolded)) setUnfolded(true);
     if (Object.keys(problems).length === 0) create.mutate();
     else focusWrong();
   };
 
   const created = create.data;
-  const scopesWrong = Object.entries(wrong).find(([path]) => path.startsWith("scopes"))?.[1];
   if (created !== undefined) {
     return (
       <Dialog
@@ -146,6 +164,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
       </Dialog>
     );
   }
+  const most = draft.environment === "test" ? Math.max(1, Math.floor(requestsPerMinute / 2)) : requestsPerMinute;
   return (
     <Dialog
       open
@@ -156,6 +175,9 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
       onSubmit={submit}
       footer={
         <>
+          <span className="mr-auto">
+            <CopyAsCurl route="POST /v1/api-keys" body={input()} />
+          </span>
           <Button onClick={close} disabled={create.isPending}>
             Cancel
           </Button>
@@ -165,19 +187,22 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
         </>
       }
     >
-      <Field label="Name" help="Who will use it, and where: “Invoice intake, Lyon”." error={sentence(wrong.name)}>
+      <Field label="Name" help="Who will use it, and where: “Invoice intake, Lyon”." error={errorAt("name")}>
         <Input
           data-initial-focus
           value={draft.name}
           maxLength={200}
           autoComplete="off"
           required
-          onChange={(event) => set({ name: event.target.value }, "name")}
-          onBlur={() => draft.name !== "" && setWrong({ ...wrong, ...only(problemsOf(draft), "name") })}
+          onChange={(event) => set({ name: event.target.value })}
+          onBlur={() => {
+            const { name } = problemsOf(draft, scopes, Date.now());
+            if (draft.name !== "" && name) setWrong({ ...wrong, name });
+          }}
         />
       </Field>
-      <Field label="Group" error={sentence(wrong.group_id)}>
-        <Select value={draft.groupId} onChange={(event) => set({ groupId: event.target.value }, "group_id")}>
+      <Field label="Group" error={errorAt("group_id")}>
+        <Select value={draft.groupId} onChange={(event) => set({ groupId: event.target.value })}>
           {groups.map((group) => (
             <option key={group.id} value={group.id}>
               {group.name}
@@ -190,7 +215,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
         <Segmented
           label="Environment"
           value={draft.environment}
-          onValueChange={(environment) => set({ environment }, "environment")}
+          onValueChange={(environment) => set({ environment })}
           options={[
             { value: "live", label: "Live" },
             { value: "test", label: "Test" },
@@ -209,64 +234,21 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
         >
           <ChevronRight className="fast text-fg-3 group-aria-expanded/fold:rotate-90" />
           <span className="min-w-0">
-            <span className="font-medium">Access, scopes, expiry</span>
-            {!unfolded && <span className="block text-sm text-fg-3">{summaryOf(draft, scopes)}</span>}
+            <span className="font-medium">Access, scopes, expiry, limits</span>
+            {!unfolded && <span className="block text-sm text-fg-3">{summaryOf(draft, scopes, openedAt, accessWords[draft.access])}</span>}
           </span>
         </button>
         {unfolded && (
           <div className="grid gap-5 border-t border-line p-4">
-            <div className="grid gap-1.5">
-              <span className="font-medium">Access</span>
-              <Segmented
-                label="Access"
-                value={draft.access}
-                onValueChange={(access) => set({ access }, "access")}
-                options={[
-                  { value: "read", label: "Read" },
-                  { value: "write", label: "Write" },
-                  { value: "full", label: "Full" },
-                  { value: "admin", label: "Admin", disabled: !mayAdmin },
-                ]}
-                className="w-full max-w-96"
-              />
-              <p className="text-sm text-fg-3">{accessSentences[draft.access]}</p>
-              {wrong.access && <Wrong>{sentence(wrong.access)}</Wrong>}
-            </div>
-            <fieldset className="min-w-0">
-              <div className="flex items-baseline justify-between gap-3">
-                <legend className="float-left font-medium">Scopes</legend>
-                <button
-                  type="button"
-                  className="link text-sm"
-                  onClick={() => set({ scopes: draft.scopes.length === scopes.length ? [] : scopes }, "scopes")}
-                >
-                  {draft.scopes.length === scopes.length ? "Clear all" : "Choose all"}
-                </button>
-              </div>
-              <div className="mt-0.5 grid grid-cols-2 gap-x-4 md:grid-cols-3">
-                {scopes.map((scope) => (
-                  <Checkbox
-                    key={scope}
-                    label={<span className="mono wrap-anywhere">{scope}</span>}
-                    checked={draft.scopes.includes(scope)}
-                    onChange={(event) =>
-                      set(
-                        { scopes: scopes.filter((each) => (each === scope ? event.target.checked : draft.scopes.includes(each))) },
-                        "scopes",
-                      )
-                    }
-                  />
-                ))}
-              </div>
-              {scopesWrong && <Wrong>{sentence(scopesWrong)}</Wrong>}
-            </fieldset>
+            <AccessField value={draft.access} onChange={(access) => set({ access })} mayAdmin={mayAdmin} error={errorAt("access")} />
+            <ScopesField value={draft.scopes} onChange={(next) => set({ scopes: next })} all={scopes} error={errorAt("scopes")} />
             <div className="grid gap-5 md:grid-cols-2">
               <Field
                 label="Expires"
                 help={draft.expiry === "never" ? "It works until somebody revokes it." : undefined}
-                error={draft.expiry === "custom" ? undefined : sentence(wrong.expires_at)}
+                error={draft.expiry === "date" ? undefined : errorAt("expires_at")}
               >
-                <Select value={draft.expiry} onChange={(event) => set({ expiry: event.target.value as Draft["expiry"] }, "expires_at")}>
+                <Select value={draft.expiry} onChange={(event) => set({ expiry: event.target.value as NewKeyDraft["expiry"] })}>
                   {expiries.map((expiry) => (
                     <option key={expiry.value} value={expiry.value}>
                       {expiry.label}
@@ -274,101 +256,91 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, mayAdmin, baseUr
                   ))}
                 </Select>
               </Field>
-              {draft.expiry === "custom" && (
-                <Field label="Last day" help="It works until the end of that day, your time." error={sentence(wrong.expires_at)}>
-                  <Input type="date" value={draft.date} onChange={(event) => set({ date: event.target.value }, "expires_at")} />
+              {draft.expiry === "date" && (
+                <Field label="Last day" help="It works until the end of that day, your time." error={errorAt("expires_at")}>
+                  <Input type="date" value={draft.expiryDate} onChange={(event) => set({ expiryDate: event.target.value })} />
                 </Field>
               )}
+              <Field label="Works from" aside="optional" help="Until then it is refused. Empty: at once." error={errorAt("not_before")}>
+                <Input type="datetime-local" value={draft.notBefore} onChange={(event) => set({ notBefore: event.target.value })} />
+              </Field>
+              <Field
+                label="Limit"
+                aside="optional"
+                help={`Never above the ${formatNumber(most)} a minute that a ${draft.environment} key has here.`}
+                error={errorAt("rate_limit_rpm")}
+              >
+                <Input
+                  inputMode="numeric"
+                  unit="calls a minute"
+                  placeholder={formatNumber(most)}
+                  autoComplete="off"
+                  value={draft.limit}
+                  onChange={(event) => set({ limit: event.target.value })}
+                />
+              </Field>
+              <Field
+                label="Owner"
+                help={
+                  draft.owner === "member"
+                    ? "You are told when somebody else changes it."
+                    : "It stays when people leave; owners and admins look after it."
+                }
+                error={errorAt("owner")}
+              >
+                <Select value={draft.owner} onChange={(event) => set({ owner: event.target.value as NewKeyDraft["owner"] })}>
+                  <option value="member">You</option>
+                  <option value="organization">The organization</option>
+                </Select>
+              </Field>
             </div>
+            <AddressList
+              label="Addresses"
+              value={draft.addresses}
+              onChange={(addresses) => set({ addresses })}
+              errors={wrong}
+              help="Only calls from these pass. Empty: from anywhere."
+            />
+            <MetadataField value={draft.metadata} onChange={(metadata) => set({ metadata })} error={errorAt("metadata")} />
           </div>
         )}
       </div>
-      {create.error && <Failure error={create.error} shown={Object.keys(wrong)} />}
+      {create.error && <NotCreated org={org} error={create.error} />}
     </Dialog>
   );
 }
 
-function Wrong({ children }: { children: ReactNode }) {
-  return (
-    <p role="alert" className="text-sm text-bad-text">
-      {children}
-    </p>
-  );
-}
-
 // A fault that has a field stands there; the rest is said here, with its request id.
-function Failure({ error, shown }: { error: Error; shown: readonly string[] }) {
-  const fields = /^(name|group_id|environment|access|scopes|expires_at)/;
-  if (isApiError(error) && shown.some((path) => fields.test(path)) && Object.keys(error.details).every((path) => fields.test(path)))
-    return null;
-  const id = isApiError(error) ? error.requestId : null;
-  return (
-    <Notice tone="bad" role="alert" title="No key was generated.">
-      {isApiError(error) && error.type === "not_found" ? "The group is gone. Choose another one." : error.message}
-      {id && (
-        <span className="mono flex items-center gap-1">
-          {id}
-          <CopyButton text={id} label="Copy request id" />
-        </span>
-      )}
-    </Notice>
-  );
-}
-
-function toInput(draft: Draft, all: readonly string[]): CreateKey {
-  const expires = expiryOf(draft);
-  return {
-    name: draft.name.trim(),
-    group_id: draft.groupId,
-    environment: draft.environment,
-    access: draft.access,
-    ...(draft.scopes.length === all.length ? {} : { scopes: draft.scopes as Scope[] }),
-    expires_at: expires === null ? null : expires.toISOString(),
-  };
-}
-
-function expiryOf(draft: Draft): Date | null {
-  if (draft.expiry === "never") return null;
-  if (draft.expiry !== "custom") return new Date(Date.now() + Number(draft.expiry) * 86_400_000);
-  const [year = 0, month = 1, day = 1] = draft.date.split("-").map(Number);
-  return new Date(year, month - 1, day, 23, 59, 59);
-}
-
-function problemsOf(draft: Draft): Record<string, string> {
-  const name = CreateKey.shape.name.safeParse(draft.name);
-  const problems: Record<string, string> = {};
-  if (!name.success)
-    problems.name =
-      draft.name.trim() === ""
-        ? "give it a name: it is how you will find the key again"
-        : (name.error.issues[0]?.message ?? "is not a name");
-  if (draft.scopes.length === 0) problems.scopes = "needs at least one scope";
-  if (draft.expiry === "custom" && draft.date === "") problems.expires_at = "needs a date";
-  else if ((expiryOf(draft)?.getTime() ?? Number.POSITIVE_INFINITY) <= Date.now()) problems.expires_at = "must be in the future";
-  return problems;
+function NotCreated({ org, error }: { org: string; error: Error }) {
+  if (!isApiError(error)) return <Failure title="No key was generated." error={error} />;
+  const places = Object.keys(error.details);
+  if (places.length > 0 && places.every(hasField)) return null;
+  if (error.type === "conflict") {
+    return (
+      <Notice
+        tone="warn"
+        role="alert"
+        title="No key was generated."
+        action={
+          <Link href={`/orgs/${org}/keys?sort=last_used`} className="link">
+            See unused keys
+          </Link>
+        }
+      >
+        {error.message}
+      </Notice>
+    );
+  }
+  if (error.type === "not_found") {
+    return (
+      <Notice tone="bad" role="alert" title="No key was generated.">
+        The group is gone. Choose another one.
+      </Notice>
+    );
+  }
+  return <Failure title="No key was generated." error={error} />;
 }
 
 function focusWrong(): void {
   setTimeout(() => document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true]")?.focus());
-}
-
-function only(problems: Record<string, string>, field: string): Record<string, string> {
-  return problems[field] === undefined ? {} : { [field]: problems[field] };
-}
-
-function summaryOf(draft: Draft, all: readonly string[]): string {
-  const scopes = draft.scopes.length === all.length ? `all ${all.length} scopes` : `${draft.scopes.length} of ${all.length} scopes`;
-  const expires = expiryOf(draft);
-  const ends =
-    draft.expiry === "custom" && draft.date === ""
-      ? "expires on a date"
-      : expires === null
-        ? "never expires"
-        : `expires ${formatDate(expires)}`;
-  return `${accessWords[draft.access]}, ${scopes}, ${ends}`;
-}
-
-/** The API says "may not be empty"; under a field it is a sentence of its own. */
-function sentence(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : text.charAt(0).toUpperCase() + text.slice(1);
 }

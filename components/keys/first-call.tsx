@@ -12,17 +12,20 @@ import type { LogRow } from "@/lib/usage/schema";
 
 const EVERY = 1000;
 
-/** Waits for the new key's first call: green when one is accepted, and why when one is refused. */
-export function FirstCall({ org, keyId }: { org: string; keyId: string }) {
+/** A rotating key is still called with its old secret: those calls are not the one that is waited for. */
+const LATEST = 50;
+
+/** Waits for the first call with a new secret: green when one is accepted, and why when one is refused. */
+export function FirstCall({ org, keyId, prefix }: { org: string; keyId: string; prefix: string }) {
   const [done, setDone] = useState(false);
   const calls = useQuery({
-    ...logsQuery(org, { key_id: keyId, limit: 5 }),
+    ...logsQuery(org, { key_id: keyId, limit: LATEST }),
     // The reader is in a terminal now: this page may be behind it.
     refetchInterval: done ? false : EVERY,
     refetchIntervalInBackground: true,
     staleTime: 0,
   });
-  const rows = calls.data?.data ?? [];
+  const rows = (calls.data?.data ?? []).filter((row) => row.key_prefix === prefix);
   const answered = rows.filter((row) => !isRefused(row)).at(-1);
   if (answered && !done) setDone(true);
   const newest = rows[0];

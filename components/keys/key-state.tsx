@@ -1,15 +1,18 @@
-import { Ban, CirclePause, Clock, Moon, RotateCw, X } from "lucide-react";
+import { Ban, CirclePause, Clock, Gauge, Moon, RotateCw, ShieldAlert, TriangleAlert, X } from "lucide-react";
 import type { ReactNode } from "react";
 import { Badge, type BadgeTone } from "@/components/ui/badge";
 import { Time } from "@/components/ui/time";
-import type { Key } from "@/lib/keys/schema";
+import type { Health, HealthCode, Key } from "@/lib/keys/schema";
+
+/** The one place for the words, tones and icons of what a key is, and for who may do what to it. */
 
 const DAY = 86_400_000;
 
 type State = { tone: BadgeTone; icon?: ReactNode; word: ReactNode; sentence: ReactNode };
 
-/** The one worst thing about a key, and what to do about it. */
-function stateOf(key: Key): State {
+/** The one worst thing about a key, and what to do about it. `health`, where it is known, says more than the key alone. */
+function stateOf(key: Key, health: readonly Health[] | undefined): State {
+  const [worst] = health ?? [];
   switch (key.status) {
     case "revoked":
       return key.revoked_reason === "Leaked"
@@ -17,6 +20,9 @@ function stateOf(key: Key): State {
         : { tone: "quiet", icon: <X />, word: "Revoked", sentence: key.revoked_reason ?? <Since iso={key.revoked_at} /> };
     case "expired":
       return { tone: "quiet", word: "Expired", sentence: <Since iso={key.expires_at} /> };
+  }
+  if (worst?.code === "leaked") return healthState(worst);
+  switch (key.status) {
     case "paused":
       return { tone: "quiet", icon: <CirclePause />, word: "Paused", sentence: "Refused until it is resumed" };
     case "scheduled":
@@ -30,6 +36,9 @@ function stateOf(key: Key): State {
           </>
         ),
       };
+  }
+  if (worst !== undefined) return healthState(worst);
+  switch (key.status) {
     case "rotating":
       return {
         tone: "info",
@@ -42,13 +51,8 @@ function stateOf(key: Key): State {
         ),
       };
     case "expiring":
-      return {
-        tone: daysTo(key.expires_at) <= 3 ? "bad" : "warn",
-        icon: <Clock />,
-        word: <span>Expires {key.expires_at && <Time as="until" iso={key.expires_at} />}</span>,
-        sentence: "Put a new key in its place",
-      };
-    case "active":
+      return healthState({ code: "expires_soon", at: key.expires_at });
+    default:
       break;
   }
   if (key.last_used_at === null)
@@ -62,14 +66,42 @@ function stateOf(key: Key): State {
       ),
     };
   const unused = -daysTo(key.last_used_at);
-  if (unused >= 90) return { tone: "quiet", icon: <Moon />, word: `Unused for ${unused} days`, sentence: "Revoke it if nobody misses it" };
-  if (key.expires_at === null) return { tone: "warn", word: "No expiry", sentence: "Works until somebody revokes it" };
+  if (unused >= 90) return healthState({ code: "unused", at: key.last_used_at });
+  if (key.expires_at === null) return healthState({ code: "no_expiry", at: null });
   return {
     tone: "ok",
     word: "Healthy",
     sentence: `${accessWords[key.access]}, ${key.scopes.length} ${key.scopes.length === 1 ? "scope" : "scopes"}`,
   };
 }
+
+// Short enough for a row; the whole sentence, with its figures, comes with each finding.
+const looks: Record<HealthCode, { tone: BadgeTone; icon: ReactNode; word: string; sentence: string }> = {
+  leaked: { tone: "bad", icon: <ShieldAlert />, word: "Leaked", sentence: "Rotate or revoke it now" },
+  rotating: { tone: "info", icon: <RotateCw />, word: "Rotating", sentence: "Finish when the old secret is quiet" },
+  expires_soon: { tone: "warn", icon: <Clock />, word: "Expires soon", sentence: "Move the date, or replace the key" },
+  many_refusals: { tone: "warn", icon: <Ban />, word: "Often refused", sentence: "See why in the request log" },
+  close_to_limit: { tone: "warn", icon: <Gauge />, word: "Close to its limit", sentence: "Raise the limit, or slow the caller" },
+  unused: { tone: "quiet", icon: <Moon />, word: "Unused", sentence: "Revoke it if nobody misses it" },
+  no_expiry: { tone: "warn", icon: <TriangleAlert />, word: "No expiry", sentence: "Set a date to be reminded" },
+};
+
+function healthState({ code, at }: Pick<Health, "code" | "at">): State {
+  const look = looks[code];
+  if (code === "expires_soon" && at !== null) {
+    const tone = daysTo(at) <= 3 ? "bad" : look.tone;
+    const word = (
+      <span>
+        Expires <Time as="until" iso={at} />
+      </span>
+    );
+    return { ...look, tone, word };
+  }
+  const days = code === "unused" && at !== null ? -daysTo(at) : 0;
+  return { ...look, word: days > 0 ? `Unused for ${days} days` : look.word };
+}
+
+export const healthWords = Object.fromEntries(Object.entries(looks).map(([code, look]) => [code, look.word])) as Record<HealthCode, string>;
 
 export const accessWords: Record<Key["access"], string> = {
   read: "Read access",
@@ -78,8 +110,10 @@ export const accessWords: Record<Key["access"], string> = {
   admin: "Admin access",
 };
 
-export function KeyBadge({ state }: { state: Key }) {
-  const { tone, icon, word } = stateOf(state);
+type KeyStateProps = { state: Key; health?: readonly Health[] | undefined };
+
+export function KeyBadge({ state, health }: KeyStateProps) {
+  const { tone, icon, word } = stateOf(state, health);
   return (
     <Badge tone={tone} icon={icon}>
       {word}
@@ -87,8 +121,24 @@ export function KeyBadge({ state }: { state: Key }) {
   );
 }
 
-export function KeySentence({ state }: { state: Key }) {
-  return stateOf(state).sentence;
+export function KeySentence({ state, health }: KeyStateProps) {
+  return stateOf(state, health).sentence;
+}
+
+export function HealthBadge({ health }: { health: Health }) {
+  const { tone, icon, word } = healthState(health);
+  return (
+    <Badge tone={tone} icon={icon}>
+      {word}
+    </Badge>
+  );
+}
+
+/** What else is so, besides what the badge says. A key that is off has nothing to mend. */
+export function furtherHealth(key: Key, health: readonly Health[]): readonly Health[] {
+  if (key.status === "revoked" || key.status === "expired") return [];
+  const isBadge = health[0]?.code === "leaked" || (key.status !== "paused" && key.status !== "scheduled");
+  return isBadge ? health.slice(1) : health;
 }
 
 /** Its face is drawn faint: no call with it is answered, or none was ever made. */
@@ -96,11 +146,20 @@ export function isOff(key: Key): boolean {
   return key.last_used_at === null || key.status === "revoked" || key.status === "expired";
 }
 
-/** What a person may end: everything, or what they made or own. */
+/** What a person may end or change: everything, or what they made or own. */
 export type Revoking = { reach: "organization" | "group" | "own" | null; personId: string | null };
+export type Changing = Revoking;
 
-export function mayRevoke(key: Key, { reach, personId }: Revoking): boolean {
-  if (key.status === "revoked" || reach === null) return false;
+export function mayRevoke(key: Key, revoking: Revoking): boolean {
+  return key.status !== "revoked" && isWithin(key, revoking);
+}
+
+/** Edit, rotate, pause, resume, move: "keys.update". An expired key can still be given a later date. */
+export function mayChange(key: Key, changing: Changing): boolean {
+  return key.status !== "revoked" && isWithin(key, changing);
+}
+
+function isWithin(key: Key, { reach, personId }: Revoking): boolean {
   return reach === "organization" || (reach === "own" && (key.created_by.id === personId || key.owner.id === personId));
 }
 

@@ -1,80 +1,86 @@
 "use client";
 
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Ban } from "lucide-react";
+import { CirclePause, CirclePlay, Ellipsis, Pencil, RotateCw } from "lucide-react";
 import Link from "next/link";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { Sentence } from "@/components/audit/sentence";
-import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { LatestRequests } from "@/components/logs/latest-requests";
 import { StaleNotice } from "@/components/logs/stale-notice";
 import { PageCrumb } from "@/components/shell/header";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
-import { DefinitionList } from "@/components/ui/definition-list";
 import { EmptyState } from "@/components/ui/empty-state";
+import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { Page, PageHeader } from "@/components/ui/page-header";
 import { Pill } from "@/components/ui/pill";
-import { Segmented } from "@/components/ui/segmented";
-import { Skeleton } from "@/components/ui/skeleton";
 import { Time } from "@/components/ui/time";
 import { auditQuery } from "@/lib/audit/client";
 import type { AuditEvent } from "@/lib/audit/schema";
-import { formatNumber } from "@/lib/format";
-import { keyQuery } from "@/lib/keys/client";
-import type { Key } from "@/lib/keys/schema";
+import { groupsQuery } from "@/lib/groups/client";
+import type { Group } from "@/lib/groups/schema";
+import { keyInsightsQuery, keyQuery } from "@/lib/keys/client";
+import type { Key, KeyInsight, RotationView } from "@/lib/keys/schema";
+import { orgQuery } from "@/lib/orgs/client";
+import type { Org } from "@/lib/orgs/schema";
 import type { List } from "@/lib/schema";
-import { logsQuery, seriesQuery } from "@/lib/usage/client";
+import { logsQuery } from "@/lib/usage/client";
 import type { LogRow, UsagePoint } from "@/lib/usage/schema";
+import { HandOversCard } from "./hand-overs-card";
+import { KeyCalls } from "./key-calls";
+import { KeyChildren } from "./key-children";
+import { KeyDetails } from "./key-details";
+import { KeyDialogs, type OpenDialog } from "./key-dialogs";
 import { KeyFace } from "./key-face";
-import { accessWords, isOff, KeyBadge, mayRevoke, type Revoking } from "./key-state";
-import { RevokeDialog } from "./revoke-dialog";
+import { KeyHistory } from "./key-history";
+import { HealthCard, LeakedNotice } from "./key-notices";
+import { type Changing, isOff, KeyBadge, mayChange, mayRevoke, type Revoking } from "./key-state";
+import { RotationCockpit } from "./rotation-cockpit";
+import { SuggestionsCard } from "./suggestions";
+import { WhatIfCard } from "./what-if";
 
 const LATEST = 10;
-const spans = {
-  day: { interval: "1h", buckets: 24, title: "Calls, last 24 hours" },
-  month: { interval: "1d", buckets: 30, title: "Calls, last 30 days" },
-} as const;
 
 type KeyViewProps = {
   org: string;
-  group: { id: string; name: string };
+  changing: Changing;
   revoking: Revoking;
-  initial: { key: Key; logs: List<LogRow>; day: { data: UsagePoint[] }; audit: List<AuditEvent> };
+  mayAdmin: boolean;
+  /** PUBLIC_URL when it is set. */
+  baseUrl: string | null;
+  initial: {
+    key: Key;
+    group: Group;
+    organization: Org;
+    logs: List<LogRow>;
+    day: { data: UsagePoint[] };
+    audit: List<AuditEvent>;
+    insight: { data: KeyInsight[] };
+    rotation: RotationView | null;
+  };
 };
 
-/** One key, live: the key is read every second; when its count moves, its log and its chart are read as well. */
-export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
+/** One key, live: the key is read every second; when its count moves, its log and its chart are read as well, and when it changed, the rest. */
+export function KeyView({ org, changing, revoking, mayAdmin, baseUrl, initial }: KeyViewProps) {
   const id = initial.key.id;
-  const queries = useQueryClient();
-  const [ending, setEnding] = useState(false);
-  const [span, setSpan] = useState<keyof typeof spans>("day");
+  const [open, setOpen] = useState<OpenDialog>(null);
   const live = useQuery({ ...keyQuery(org, id), initialData: initial.key, refetchInterval: 1000 });
   const logs = useQuery({ ...logsQuery(org, { key_id: id, limit: LATEST }), initialData: initial.logs, refetchInterval: 30_000 });
-  const { interval, buckets } = spans[span];
-  const series = useQuery({
-    ...seriesQuery(org, { key_id: id, interval }),
-    ...(span === "day" ? { initialData: initial.day } : {}),
-    refetchInterval: 30_000,
-  });
   const audit = useQuery({ ...auditQuery(org, { api_key: id, limit: 5 }), initialData: initial.audit });
+  const insight = useQuery({ ...keyInsightsQuery(org, [id]), initialData: initial.insight, refetchInterval: 30_000 });
+  const health = insight.data.data[0]?.health;
+  const organization = useQuery({ ...orgQuery(org), initialData: initial.organization }).data;
+  const groups = useQuery(groupsQuery(org)).data?.data ?? [];
   const key = live.data;
-  const { request_count: called, status } = key;
-  const seen = useRef({ called, status });
-  useEffect(() => {
-    const before = seen.current;
-    seen.current = { called, status };
-    if (before.called !== called) {
-      void queries.invalidateQueries({ queryKey: ["logs", org] });
-      void queries.invalidateQueries({ queryKey: ["usage", org] });
-    }
-    if (before.status !== status) void queries.invalidateQueries({ queryKey: ["audit", org] });
-  }, [queries, org, called, status]);
+  useNews(org, key);
 
+  // An archived group is in no list; a key that was moved has left the one it was loaded with.
+  const group = groups.find((each) => each.id === key.group_id) ?? initial.group;
+  const events = audit.data.data;
   const rows = logs.data.data;
   const country = rows.find((row) => row.ip === key.last_used_ip)?.country;
-  const points = series.isPlaceholderData ? undefined : series.data?.data.slice(-buckets);
+  const mayEdit = mayChange(key, changing);
+  const mayEnd = mayRevoke(key, revoking);
   return (
     <Page>
       <PageCrumb label={key.name} />
@@ -82,17 +88,11 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
         title={<bdi>{key.name}</bdi>}
         beside={
           <>
-            <KeyBadge state={key} />
+            <KeyBadge state={key} health={health} />
             <Pill>{key.environment}</Pill>
           </>
         }
-        actions={
-          mayRevoke(key, revoking) && (
-            <Button variant="danger-quiet" icon={<Ban />} onClick={() => setEnding(true)}>
-              Revoke…
-            </Button>
-          )
-        }
+        actions={(mayEdit || mayEnd) && <Actions org={org} state={key} mayEdit={mayEdit} mayEnd={mayEnd} onOpen={setOpen} />}
       >
         <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
           <span className="flex items-center gap-2">
@@ -102,99 +102,126 @@ export function KeyView({ org, group, revoking, initial }: KeyViewProps) {
             </span>
             <CopyButton text={key.key_prefix} label="Copy prefix" className="-ml-1 inline-flex" />
           </span>
-          <Link href={`/orgs/${org}/keys?group_id=${group.id}`} className="fast rounded-sm wrap-anywhere hover:text-fg hover:underline">
+          <Link href={`/orgs/${org}/groups/${group.id}`} className="fast rounded-sm wrap-anywhere hover:text-fg hover:underline">
             <bdi>{group.name}</bdi>
           </Link>
           <span>
             {key.last_used_at ? <LastUsed at={key.last_used_at} ip={key.last_used_ip} country={country ?? null} /> : "Never used"}
           </span>
         </div>
-        {key.status === "revoked" && <p className="mt-2 text-fg">{revokedSentence(key, audit.data.data)}</p>}
+        {key.status === "revoked" && <p className="mt-2 text-fg">{revokedSentence(key, events)}</p>}
       </PageHeader>
       <StaleNotice error={live.error} onRetry={() => void live.refetch()} className="mb-4" />
-      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[minmax(0,1fr)_336px]">
-        <div className="grid min-w-0 gap-4">
-          <Card
-            title={spans[span].title}
-            action={
-              <Segmented
-                label="Span"
-                value={span}
-                onValueChange={setSpan}
-                options={[
-                  { value: "day", label: "24 hours" },
-                  { value: "month", label: "30 days" },
-                ]}
-              />
-            }
-          >
-            {points === undefined ? (
-              <div aria-busy="true" className="h-[252px] pt-1">
-                <Skeleton className="w-56" />
-              </div>
-            ) : (
-              <OutcomeChart
-                points={points}
-                interval={interval}
-                height={216}
-                summary={chartSentence(points, span)}
-                unfinishedFrom={points.at(-1)?.start}
-              />
+      <LeakedNotice
+        org={org}
+        state={key}
+        health={health ?? []}
+        onRotate={mayEdit ? () => setOpen({ name: "rotate", begin: "0" }) : undefined}
+        onRevoke={mayEnd ? () => setOpen({ name: "revoke" }) : undefined}
+      />
+      <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
+        {isRotating(key) && <RotationCockpit org={org} state={key} initial={initial.rotation} mayChange={mayEdit} />}
+        <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[minmax(0,1fr)_336px]">
+          <div className="grid min-w-0 gap-4">
+            <KeyCalls org={org} id={id} initial={initial.day} />
+            <Card
+              title="Latest requests"
+              action={
+                <Link href={`/orgs/${org}/logs?key_id=${id}`} className="link">
+                  Open in log
+                </Link>
+              }
+            >
+              {rows.length === 0 ? (
+                <EmptyState glyph={<KeyFace prefix={key.key_prefix} off />} title="No call yet">
+                  The first request with this key shows up here within two seconds.
+                </EmptyState>
+              ) : (
+                <LatestRequests
+                  rows={rows}
+                  oldPrefix={key.rotation?.old_key_prefix}
+                  hrefOf={(row) => `/orgs/${org}/logs?key_id=${id}&request=${row.request_id}`}
+                />
+              )}
+            </Card>
+            <WhatIfCard org={org} state={key} />
+          </div>
+          <div className="grid min-w-0 gap-4">
+            <HealthCard state={key} health={health ?? []} />
+            <KeyDetails org={org} state={key} group={group} organization={organization} />
+            {key.status !== "revoked" && (
+              <SuggestionsCard org={org} state={key} onReview={mayEdit ? (proposed) => setOpen({ name: "edit", proposed }) : undefined} />
             )}
-          </Card>
-          <Card
-            title="Latest requests"
-            action={
-              <Link href={`/orgs/${org}/logs?key_id=${id}`} className="link">
-                Open in log
-              </Link>
-            }
-          >
-            {rows.length === 0 ? (
-              <EmptyState glyph={<KeyFace prefix={key.key_prefix} off />} title="No call yet">
-                The first request with this key shows up here within two seconds.
-              </EmptyState>
-            ) : (
-              <LatestRequests rows={rows} hrefOf={(row) => `/orgs/${org}/logs?key_id=${id}&request=${row.request_id}`} />
-            )}
-          </Card>
-        </div>
-        <div className="grid min-w-0 gap-4">
-          <Card title="Details">
-            <Details state={key} />
-          </Card>
-          <Card
-            title="History"
-            action={
-              <Link href={`/orgs/${org}/audit?api_key=${id}`} className="link">
-                Audit log
-              </Link>
-            }
-          >
-            <ol className="grid gap-3">
-              {audit.data.data.map((event) => (
-                <li key={event.id} className="min-w-0">
-                  <p className="wrap-anywhere">
-                    <Sentence event={event} />
-                  </p>
-                  <p className="text-sm text-fg-3">
-                    <Time as="exact" iso={event.created_at} />
-                    {event.ip && (
-                      <>
-                        {" "}
-                        · <span className="mono">{event.ip}</span> {event.country}
-                      </>
-                    )}
-                  </p>
-                </li>
-              ))}
-            </ol>
-          </Card>
+            <KeyChildren org={org} id={id} />
+            <HandOversCard org={org} keyId={id} mayChange={mayEdit} />
+            <KeyHistory org={org} id={id} events={events} />
+          </div>
         </div>
       </div>
-      {ending && <RevokeDialog org={org} state={key} onClose={() => setEnding(false)} />}
+      <KeyDialogs org={org} state={key} open={open} mayAdmin={mayAdmin} baseUrl={baseUrl} onClose={() => setOpen(null)} />
     </Page>
   );
+}
+
+/** What follows from news of the key: calls move its log and its chart; a change, also somebody else's, moves everything said of it. */
+function useNews(org: string, key: Key): void {
+  const queries = useQueryClient();
+  const called = key.request_count;
+  const { request_count: _, last_used_at: __, last_used_ip: ___, rotation, ...rest } = key;
+  const said = JSON.stringify([rest, rotation?.ends_at]);
+  const seen = useRef({ called, said });
+  useEffect(() => {
+    const before = seen.current;
+    seen.current = { called, said };
+    const read = (...names: string[]) => {
+      for (const name of names) void queries.invalidateQueries({ queryKey: [name, org] });
+    };
+    if (before.called !== called) read("logs", "usage");
+    if (before.said !== said) read("audit", "key", "keys", "groups");
+  }, [queries, org, called, said]);
+}
+
+type ActionsProps = { org: string; state: Key; mayEdit: boolean; mayEnd: boolean; onOpen: (open: OpenDialog) => void };
+
+function Actions({ org, state, mayEdit, mayEnd, onOpen }: ActionsProps) {
+  const isPaused = state.status === "paused";
+  return (
+    <>
+      {mayEdit && (
+        <>
+          {state.status !== "expired" && (
+            <>
+              <Button icon={<RotateCw />} onClick={() => onOpen({ name: "rotate" })}>
+                Rotate…
+              </Button>
+              <Button icon={isPaused ? <CirclePlay /> : <CirclePause />} onClick={() => onOpen({ name: "pause" })}>
+                {isPaused ? "Resume…" : "Pause…"}
+              </Button>
+            </>
+          )}
+          <Button icon={<Pencil />} onClick={() => onOpen({ name: "edit" })}>
+            Edit…
+          </Button>
+        </>
+      )}
+      <Menu trigger={<Button icon={<Ellipsis />} aria-label="More actions" />}>
+        <MenuItem href={`/orgs/${org}/logs?key_id=${state.id}`}>Open in request log</MenuItem>
+        <MenuItem href={`/orgs/${org}/audit?api_key=${state.id}`}>Open in audit log</MenuItem>
+        {mayEnd && (
+          <>
+            <MenuSeparator />
+            <MenuItem danger onSelect={() => onOpen({ name: "revoke" })}>
+              Revoke…
+            </MenuItem>
+          </>
+        )}
+      </Menu>
+    </>
+  );
+}
+
+function isRotating(key: Key): key is Key & { rotation: NonNullable<Key["rotation"]> } {
+  return key.rotation !== null && key.status !== "revoked" && key.status !== "expired";
 }
 
 function LastUsed({ at, ip, country }: { at: string; ip: string | null; country: string | null }) {
@@ -208,77 +235,6 @@ function LastUsed({ at, ip, country }: { at: string; ip: string | null; country:
           {country && `, ${countryName(country)}`}
         </>
       )}
-    </>
-  );
-}
-
-function Details({ state: key }: { state: Key }) {
-  return (
-    <DefinitionList
-      items={[
-        {
-          term: "Key id",
-          value: (
-            <span className="flex items-start gap-1">
-              <span className="mono min-w-0" translate="no">
-                {key.id}
-              </span>
-              <CopyButton text={key.id} label="Copy key id" className="-my-0.5 inline-flex" />
-            </span>
-          ),
-        },
-        { term: "Calls", value: formatNumber(key.request_count) },
-        { term: "Access", value: accessWords[key.access] },
-        {
-          term: "Scopes",
-          value: (
-            <span className="flex flex-wrap gap-1">
-              {key.scopes.map((scope) => (
-                <Pill key={scope} mono>
-                  {scope}
-                </Pill>
-              ))}
-            </span>
-          ),
-        },
-        { term: "Rate limit", value: key.rate_limit_rpm === null ? "From the plan" : `${formatNumber(key.rate_limit_rpm)} a minute` },
-        {
-          term: "Addresses",
-          value:
-            key.allowed_ips.length === 0 ? (
-              "Any"
-            ) : (
-              <span className="mono grid">
-                {key.allowed_ips.map((entry) => (
-                  <span key={entry}>{entry}</span>
-                ))}
-              </span>
-            ),
-        },
-        { term: "Expires", value: key.expires_at ? <Until iso={key.expires_at} /> : "Never" },
-        ...(key.not_before ? [{ term: "Valid from", value: <Time as="exact" iso={key.not_before} /> }] : []),
-        {
-          term: "Created",
-          value: (
-            <>
-              <Time as="date" iso={key.created_at} /> by <bdi>{key.created_by.name}</bdi>
-            </>
-          ),
-        },
-        { term: "Owner", value: key.owner.type === "organization" ? "The organization" : <bdi>{key.owner.name}</bdi> },
-        ...Object.entries(key.metadata).map(([name, value]) => ({ term: <bdi>{name}</bdi>, value: <bdi>{value}</bdi> })),
-      ]}
-    />
-  );
-}
-
-function Until({ iso }: { iso: string }) {
-  return (
-    <>
-      <Time as="date" iso={iso} />{" "}
-      <span className="text-fg-3">
-        <Time as="until" iso={iso} />
-      </span>
     </>
   );
 }
@@ -306,11 +262,6 @@ function revokedSentence(key: Key, events: readonly AuditEvent[]): ReactNode {
       .
     </>
   );
-}
-
-function chartSentence(points: readonly UsagePoint[], span: keyof typeof spans): string {
-  const sum = (field: "requests" | "refused" | "errors") => formatNumber(points.reduce((total, point) => total + point[field], 0));
-  return `${sum("requests")} calls in the last ${span === "day" ? "24 hours" : "30 days"}, ${sum("refused")} refused, ${sum("errors")} errors`;
 }
 
 function countryName(code: string): string {

@@ -4,8 +4,11 @@ import { CodeBlock } from "@/components/ui/code-block";
 import { Tabs } from "@/components/ui/tabs";
 import type { NewKey } from "@/lib/keys/schema";
 
+/** Without access and scopes where nothing is known of the key but its secret. */
+type Created = Pick<NewKey, "secret"> & Partial<Pick<NewKey, "access" | "scopes">>;
+
 /** Ready to run with the real secret in it; on the screen it is shortened. */
-export function Snippets({ created, base, onCopied }: { created: NewKey; base: string; onCopied: () => void }) {
+export function Snippets({ created, base, onCopied }: { created: Created; base: string; onCopied: () => void }) {
   const { secret } = created;
   const url = `${base}${firstRoute(created)}`;
   const block = (value: string, label: string, language: "shell" | "env" | "python" | "typescript", code: string) => ({
@@ -41,6 +44,6 @@ export function Snippets({ created, base, onCopied }: { created: NewKey; base: s
 }
 
 /** A first call that this key may make: every key may read itself. */
-function firstRoute(key: NewKey): string {
-  return key.access !== "write" && key.scopes.includes("status") ? "/v1/status" : "/v1/me";
+function firstRoute(key: Created): string {
+  return key.access !== "write" && key.scopes?.includes("status") ? "/v1/status" : "/v1/me";
 }

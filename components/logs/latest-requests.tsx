@@ -1,12 +1,21 @@
 import Link from "next/link";
+import { Badge } from "@/components/ui/badge";
 import { Table, TBody, Td, THead, Th, Tr } from "@/components/ui/table";
 import { Time } from "@/components/ui/time";
 import { formatDuration, formatNumber } from "@/lib/format";
 import type { LogRow } from "@/lib/usage/schema";
 import { StatusMark } from "./outcome";
 
-/** The latest requests of one key, inside a card. `hrefOf` leads to the request in the log. */
-export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; hrefOf: (row: LogRow) => string }) {
+type LatestRequestsProps = {
+  rows: readonly LogRow[];
+  /** Leads to the request in the log. */
+  hrefOf: (row: LogRow) => string;
+  /** While the key rotates: the prefix of the secret that is on its way out. */
+  oldPrefix: string | undefined;
+};
+
+/** The latest requests of one key, inside a card. */
+export function LatestRequests({ rows, hrefOf, oldPrefix }: LatestRequestsProps) {
   return (
     <Table
       label="Latest requests"
@@ -33,7 +42,10 @@ export function LatestRequests({ rows, hrefOf }: { rows: readonly LogRow[]; href
               <StatusMark row={row} />
             </Td>
             <Td phone="start">
-              <Route row={row} />
+              <span className="flex min-w-0 items-center gap-2">
+                <Route row={row} />
+                {row.key_prefix === oldPrefix && <Badge tone="brass">old secret</Badge>}
+              </span>
             </Td>
             <Td phone="end" numeric className="text-fg-2">
               {formatDuration(row.latency_ms)}

@@ -13,6 +13,7 @@ import {
   LogOut,
   Menu as MenuIcon,
   Search,
+  Settings,
   ShieldCheck,
   UserRound,
   Users,
@@ -67,6 +68,7 @@ export function Shell({ org, orgs, user, role, counts = {}, onSignOut, search, a
     { path: `${home}/logs`, label: "Request log", icon: <List /> },
     { path: `${home}/audit`, label: "Audit log", icon: <ShieldCheck /> },
     { path: `${home}/members`, label: "Members", icon: <Users />, count: counts.members },
+    { path: `${home}/settings`, label: "Settings", icon: <Settings /> },
   ];
   const current = entries.find((entry) => pathname === entry.path || (entry.path !== home && pathname.startsWith(`${entry.path}/`)));
 

@@ -6,12 +6,14 @@ type SecretFieldProps = {
   secret: string;
   /** The public start of it: its last six characters are brass. */
   prefix: string;
+  /** What it is called: a link that shows a secret is one as well. */
+  word?: "secret" | "link" | undefined;
   /** The whole secret left the screen: by the button, or by hand. */
   onCopied?: (() => void) | undefined;
 };
 
 /** The only place where a whole secret is shown. One click selects it. */
-export function SecretField({ secret, prefix, onCopied }: SecretFieldProps) {
+export function SecretField({ secret, prefix, word = "secret", onCopied }: SecretFieldProps) {
   const cut = secret.startsWith(prefix) ? prefix.length : 0;
   return (
     <div className="flex items-center gap-2 rounded-lg bg-brass-soft p-1.5 pl-4 shadow-[inset_0_0_0_1px_var(--brass-line)] max-md:flex-wrap max-md:p-3">
@@ -24,13 +26,13 @@ export function SecretField({ secret, prefix, onCopied }: SecretFieldProps) {
         }}
         className="min-w-0 flex-1 select-all py-1 font-mono text-lg font-medium tracking-[-0.01em] wrap-anywhere text-fg max-md:basis-full"
       >
-        <span className="sr-only select-none">Secret: </span>
+        <span className="sr-only select-none">{word === "secret" ? "Secret" : "Link"}: </span>
         {secret.slice(0, Math.max(0, cut - 6))}
         <span className="text-brass-text">{secret.slice(Math.max(0, cut - 6), cut)}</span>
         {secret.slice(cut)}
       </code>
-      <CopyButton text={secret} label="Copy secret" variant="primary" size="md" className="flex max-md:w-full" onCopied={onCopied}>
-        Copy secret
+      <CopyButton text={secret} label={`Copy ${word}`} variant="primary" size="md" className="flex max-md:w-full" onCopied={onCopied}>
+        Copy {word}
       </CopyButton>
     </div>
   );

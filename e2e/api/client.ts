@@ -42,11 +42,21 @@ export interface Person {
   cookie: string;
 }
 
-interface Operation {
-  responses: Record<string, { content?: { "application/json"?: { schema: object } } }>;
-  requestBody?: { content: { "application/json": { schema: JsonSchema } } };
-  parameters?: { name: string; in: string; required?: boolean }[];
-  security?: Record<string, string[]>[];
+interface Media {
+  schema: JsonSchema;
+  example?: unknown;
+  examples?: Record<string, { summary: string; value: unknown }>;
+}
+
+export interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  responses: Record<string, { description: string; headers?: Record<string, object>; content: Record<string, Media> }>;
+  requestBody?: { required: boolean; content: { "application/json": Media } };
+  parameters?: { name: string; in: string; required?: boolean; description?: string; schema: JsonSchema }[];
+  security: Record<string, string[]>[];
 }
 
 export interface JsonSchema {
@@ -58,10 +68,13 @@ export interface JsonSchema {
   anyOf?: JsonSchema[];
   additionalProperties?: JsonSchema | boolean;
   enum?: unknown[];
+  minimum?: number;
 }
 
 export interface OpenApi {
   openapi: string;
+  servers: { url: string }[];
+  tags: { name: string; description?: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: Record<string, Record<string, unknown>>;
 }
@@ -70,7 +83,9 @@ const METHODS_OF_BODY = ["POST", "PATCH", "DELETE", "PUT"];
 
 export interface Api {
   server: TestServer;
+  /** /openapi.json with every reference resolved, and as it is. */
   document: OpenApi;
+  source: OpenApi;
   /** Sends and checks. `path` is as it goes over the wire. */
   send(method: string, path: string, call?: Call): Promise<Answer>;
   signUp(name?: string): Promise<Person>;
@@ -90,13 +105,14 @@ export async function startApi(env: Record<string, string> = {}): Promise<Api> {
 }
 
 export async function apiOf(server: TestServer): Promise<Api> {
-  const document = (await raw(server, "GET", "/openapi.json")).json as OpenApi;
+  const source = (await raw(server, "GET", "/openapi.json")).json as OpenApi;
+  const document = inlined(source, source) as OpenApi;
   const check = checker(document);
   let number = 0;
 
   async function send(method: string, path: string, call: Call = {}): Promise<Answer> {
     const answer = await raw(server, method, path, call);
-    if (/^\/(v1|api\/access|api\/health|openapi\.json)/.test(path)) check(method, path, answer);
+    if (/^\/(v1|chat|(generate|revoke)_auth_token|api\/(access|health|keys)|openapi\.json)/.test(path)) check(method, path, answer);
     return answer;
   }
 
@@ -132,6 +148,7 @@ export async function apiOf(server: TestServer): Promise<Api> {
   return {
     server,
     document,
+    source,
     send,
     signUp,
     openSession,
@@ -231,7 +248,7 @@ export function wire(server: Pick<TestServer, "url">, bytes: string | Buffer, se
   });
 }
 
-const ERROR_CODES: Record<string, [number, string]> = {
+export const ERROR_CODES: Record<string, [number, string]> = {
   invalid_request: [400, "INVALID_PAYLOAD"],
   unauthorized: [401, "UNAUTHORIZED"],
   insufficient_credits: [402, "INSUFFICIENT_CREDITS"],
@@ -286,34 +303,49 @@ function checkHeaders({ headers }: Answer): void {
   expect(headers["x-powered-by"]).toBeUndefined();
 }
 
-function checker(document: OpenApi): (method: string, path: string, answer: Answer) => void {
+/** Holds answers against the document: a status or a path that it does not declare is a fault, and so is a body of another shape. */
+export function checker(document: OpenApi): (method: string, path: string, answer: Answer) => void {
   const schemas = new Map<string, z.ZodType>();
   return (method, path, answer) => {
     checkHeaders(answer);
     if (method === "HEAD" || method === "OPTIONS") return expect(answer.text).toBe("");
-    expect(answer.headers["content-type"]).toMatch(/^application\/json/);
+    const type = answer.headers["content-type"]?.split(";")[0] ?? "";
+    expect(type).toMatch(/^(application\/json|text\/event-stream)$/);
     if (answer.status >= 400 && !path.startsWith("/api/health")) checkError(answer);
     const template = templateOf(document, path);
     const declared = template === undefined ? undefined : document.paths[template]?.[method.toLowerCase()];
-    if (declared === undefined) return;
-    const name = `${method} ${template} ${answer.status}`;
-    const schema = declared.responses[answer.status]?.content?.["application/json"]?.schema;
+    if (declared === undefined) {
+      // Of /v1/auth any method and every path below is answered like the one that is declared.
+      if (answer.status >= 400 || /^\/v1\/auth([/?]|$)/.test(path)) return;
+      throw new Error(`${method} ${path} answers ${answer.status} and is not declared in /openapi.json`);
+    }
+    const name = `${method} ${template} ${answer.status} ${type}`;
+    const schema = declared.responses[answer.status]?.content[type]?.schema;
     if (schema === undefined) throw new Error(`${name} is not declared in /openapi.json: ${answer.text}`);
-    if (!schemas.has(name)) schemas.set(name, z.fromJSONSchema(closed(schema as JsonSchema, document) as never));
-    const parsed = schemas.get(name)?.safeParse(answer.json);
-    if (parsed?.success !== true) throw new Error(`${name} is not as declared: ${parsed?.error.message}\n${answer.text}`);
+    if (!schemas.has(name)) schemas.set(name, z.fromJSONSchema(closed(schema) as never));
+    for (const part of type === "text/event-stream" ? eventsOf(answer) : [answer.json]) {
+      const parsed = schemas.get(name)?.safeParse(part);
+      if (parsed?.success !== true) throw new Error(`${name} is not as declared: ${parsed?.error.message}\n${answer.text}`);
+    }
   };
+}
+
+/** What a stream of server-sent events says, without the [DONE] that must end it. */
+export function eventsOf({ text }: Answer): ReturnType<typeof JSON.parse>[] {
+  expect(text).toMatch(/^(data: \{.*\}\n\n)+data: \[DONE\]\n\n$/);
+  const events = text.slice(0, -2).split("\n\n");
+  return events.slice(0, -1).map((event) => JSON.parse(event.slice("data: ".length)));
 }
 
 export function templateOf(document: OpenApi, path: string): string | undefined {
   const plain = path.split("?")[0] ?? "";
+  if (document.paths[plain] !== undefined) return plain;
   return Object.keys(document.paths).find((template) => new RegExp(`^${template.replace(/\{\w+\}/g, "[^/]+")}$`).test(plain));
 }
 
-/** The schema without references, and with every object closed: a field that nobody declared is a leak. */
-function closed(schema: JsonSchema, document: OpenApi): JsonSchema {
-  if (schema.$ref !== undefined) return closed(resolveRef(document, schema.$ref) as JsonSchema, document);
-  const inner = (each: JsonSchema) => closed(each, document);
+/** The schema with every object closed: a field that nobody declared is a leak. */
+function closed(schema: JsonSchema): JsonSchema {
+  const inner = (each: JsonSchema) => closed(each);
   return {
     ...schema,
     ...(schema.properties === undefined
@@ -325,6 +357,15 @@ function closed(schema: JsonSchema, document: OpenApi): JsonSchema {
     ...(schema.items === undefined ? {} : { items: inner(schema.items) }),
     ...(schema.anyOf === undefined ? {} : { anyOf: schema.anyOf.map(inner) }),
   };
+}
+
+/** A part of the document with what it refers to in place of the references. */
+function inlined(document: OpenApi, part: unknown): unknown {
+  if (typeof part !== "object" || part === null) return part;
+  if (Array.isArray(part)) return part.map((each) => inlined(document, each));
+  const { $ref } = part as { $ref?: unknown };
+  if (typeof $ref === "string") return inlined(document, resolveRef(document, $ref));
+  return Object.fromEntries(Object.entries(part).map(([name, each]) => [name, inlined(document, each)]));
 }
 
 /** What "#/…" points at, or undefined. */

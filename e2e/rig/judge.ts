@@ -159,6 +159,9 @@ const CHANGES: Record<string, string> = {
     select coalesce(k."id", e."targetId") as "key", e."n" from (select "id" from "Key" where "revokedAt" is not null) k full join
       (select "targetId", count(*) as "n" from "AuditEvent" where "action" = 'api_key.revoke' group by 1) e on e."targetId" = k."id"
     where k."id" is null or e."n" is distinct from 1`,
+  "a key without one lasting secret, or with more than two live ones": `
+    select "keyId", count(*) as "live", count(*) filter (where "endsAt" is null) as "lasting" from "KeySecret"
+    where "endsAt" is null or "endsAt" > now() group by 1 having count(*) > 2 or count(*) filter (where "endsAt" is null) <> 1`,
   "a key without a secret": `select k."id" from "Key" k where not exists (select from "KeySecret" s where s."keyId" = k."id")`,
   "an organization without the event of its making": `
     select o."id" from "Org" o where not exists (select from "AuditEvent" e where e."action" = 'organization.create' and e."targetId" = o."id")`,

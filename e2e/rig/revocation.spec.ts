@@ -98,7 +98,7 @@ test("REV-2: a revoked key makes no key, lists none, revokes none and is valid f
   );
 });
 
-// What exists of {create, use, list, revoke}; edits, rotation and pauses join the list when they do.
+// Edits, rotations, pauses and expiry beside these: lifecycle.spec.ts.
 const ACTS = ["use", "use", "use", "create", "list", "revoke"] as const;
 
 test("REV-4: whatever is done at the same time on two nodes, a key whose revocation was answered never passes again", async () => {

@@ -198,10 +198,12 @@ describe("asking", () => {
 
 describe("who may ask at all is read from the same table", () => {
   test.each([
-    ["keys.verify", { session: false, key: true, operator: true, anonymous: false }, false],
-    ["metrics.read", { session: false, key: false, operator: true, anonymous: false }, false],
-    ["keys.read", { session: true, key: true, operator: false, anonymous: false }, true],
-    ["sessions.create", { session: true, key: false, operator: false, anonymous: true }, false],
+    ["keys.verify", { session: false, key: true, operator: true, anonymous: false, anybody: false }, false],
+    ["metrics.read", { session: false, key: false, operator: true, anonymous: false, anybody: false }, false],
+    ["keys.read", { session: true, key: true, operator: false, anonymous: false, anybody: false }, true],
+    ["sessions.create", { session: true, key: false, operator: false, anonymous: true, anybody: false }, false],
+    ["keys.report", { session: false, key: false, operator: false, anonymous: true, anybody: true }, false],
+    ["keys.receive", { session: false, key: false, operator: false, anonymous: true, anybody: true }, false],
   ] as const)("%s: %j, of one organization: %s", (permission, callers, ofOne) => {
     expect([callersOf(permission), isOrgPermission(permission)]).toEqual([callers, ofOne]);
   });

@@ -120,13 +120,24 @@ export function authorize<P extends Permission>(actor: Actor, permission: P): Ca
 }
 
 /** Who may ask at all: what an endpoint's description says of its callers. */
-export function callersOf(permission: Permission): { session: boolean; key: boolean; operator: boolean; anonymous: boolean } {
+export interface Callers {
+  session: boolean;
+  key: boolean;
+  operator: boolean;
+  anonymous: boolean;
+  /** Who asks does not matter: what a call says of its caller is not read, and everybody is anonymous. */
+  anybody: boolean;
+}
+
+export function callersOf(permission: Permission): Callers {
   const grant: Grant = table[permission];
+  const anybody = grant.anonymous !== undefined && grant.keys !== undefined;
   return {
-    session: grant.people !== undefined || grant.signedIn !== undefined,
-    key: grant.keys !== undefined,
+    session: !anybody && (grant.people !== undefined || grant.signedIn !== undefined),
+    key: !anybody && grant.keys !== undefined,
     operator: grant.operator !== undefined,
     anonymous: grant.anonymous !== undefined,
+    anybody,
   };
 }
 

@@ -57,6 +57,8 @@ describe("the audit log", () => {
     expect(await namesOf(actor, { api_key: key.id })).toEqual(["key"]);
     expect(await namesOf(actor, { api_key: key.prefix })).toEqual(["key"]);
     expect(await namesOf(actor, { api_key: "lk_live_nobody" })).toEqual([]);
+    expect(await namesOf(actor, { target: key.id })).toEqual(["key"]);
+    expect(await namesOf(actor, { target: actor.id })).toEqual([]);
     expect(await namesOf(actor, { user: person.id })).toEqual(["theirs"]);
     expect(await namesOf(actor, { user: ` ${person.email.toUpperCase()} ` })).toEqual(["theirs"]);
     expect(await namesOf(actor, { user: "nobody@people.example" })).toEqual([]);
@@ -69,7 +71,7 @@ describe("the audit log", () => {
     const [{ actor }, other] = [await scene(), await scene()];
     const key = await newKey(other.org);
     await note(other.actor, about("secret", "api_key", key.id));
-    for (const filter of [{}, { api_key: key.id }, { api_key: key.prefix }, { user: other.actor.id }])
+    for (const filter of [{}, { api_key: key.id }, { api_key: key.prefix }, { user: other.actor.id }, { target: key.id }])
       expect(await namesOf(actor, filter)).toEqual([]);
   });
 

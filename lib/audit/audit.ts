@@ -28,7 +28,7 @@ export async function listAudit(actor: Can<"audit.read">, query: AuditFilter): P
   const { from, to } = rangeOf(query, (message) => {
     throw new AppError("invalid_request", `The dates are not a span: ${message}.`, { details: { end_date: message } });
   });
-  const list = [actor.orgId, "audit", from, to, query.api_key ?? "", query.user ?? "", query.event_type ?? ""];
+  const list = [actor.orgId, "audit", from, to, query.api_key ?? "", query.user ?? "", query.event_type ?? "", query.target ?? ""];
   const mark = fromCursor(query.cursor, list);
   const and: Prisma.AuditEventWhereInput[] = [await visible(actor)];
   if (from !== null) and.push({ createdAt: { gte: from } });
@@ -43,6 +43,7 @@ export async function listAudit(actor: Can<"audit.read">, query: AuditFilter): P
     const ids = await userIds(query.user);
     and.push({ OR: [{ actorId: { in: ids } }, { targetId: { in: ids } }] });
   }
+  if (query.target !== undefined) and.push({ targetId: query.target });
   if (mark !== null) and.push({ sequence: { lt: Number(mark[0]) } });
   const rows = await db.auditEvent.findMany({ where: { AND: and }, orderBy: { sequence: "desc" }, take: query.limit + 1 });
   return page(rows, query.limit, list, toAuditEvent, (row) => [String(row.sequence)]);

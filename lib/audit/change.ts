@@ -110,16 +110,18 @@ async function append(tx: Tx, actor: Actor, events: Event[]): Promise<void> {
         };
         const previousHash = hash;
         hash = hashOf(fields, previousHash);
-        return { ...fields, before: json(event.before), after: json(event.after), previousHash, hash };
+        return { ...fields, previousHash, hash };
       });
-    await tx.auditEvent.createMany({ data: rows });
+    await tx.$executeRaw`insert into "AuditEvent" (${NAMES}) select ${NAMES} from json_to_recordset(${JSON.stringify(rows)}::json) as r(${TYPES})`;
     await tx.auditHead.update({ where: { chain }, data: { sequence, hash } });
   }
 }
 
-function json(view: object | undefined): Prisma.InputJsonValue | typeof Prisma.DbNull {
-  return view === undefined ? Prisma.DbNull : (view as Prisma.InputJsonObject);
-}
+/** Of the rows of a change, which go in as one value: several times as fast as a parameter for each field, where a change has a thousand events. */
+const COLUMNS = Object.values(Prisma.AuditEventScalarFieldEnum);
+const NOT_TEXT: Record<string, string> = { sequence: "int", before: "jsonb", after: "jsonb", createdAt: "timestamptz(3)" };
+const NAMES = Prisma.raw(COLUMNS.map((name) => `"${name}"`).join());
+const TYPES = Prisma.raw(COLUMNS.map((name) => `"${name}" ${NOT_TEXT[name] ?? "text"}`).join());
 
 function isRace(error: unknown): boolean {
   const prisma = (error as { code?: unknown } | null)?.code;

@@ -9,6 +9,7 @@ export type AuditListFilter = {
   cursor?: string;
   api_key?: string;
   user?: string;
+  target?: string;
   event_type?: string;
   start_date?: string;
   end_date?: string;

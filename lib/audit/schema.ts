@@ -27,6 +27,8 @@ export const AuditFilter = z.object({
   ...RangeQuery,
   api_key: z.string().max(200).optional(),
   user: z.string().max(254).optional(),
+  /** The id of what the events are about: a group, a key. */
+  target: z.string().max(64).optional(),
   event_type: z.enum(["create", "read", "update", "delete", ...actionNames], "is not a type or an action").optional(),
 });
 export type AuditFilter = z.output<typeof AuditFilter>;

@@ -1,16 +1,13 @@
 import "server-only";
-import { OpenAPIHono } from "@hono/zod-openapi";
-import { RegExpRouter } from "hono/router/reg-exp-router";
-import { SmartRouter } from "hono/router/smart-router";
-import { TrieRouter } from "hono/router/trie-router";
 import { auditEndpoints } from "@/lib/audit/endpoints";
 import { authEndpoints } from "@/lib/auth/endpoints";
 import type { Front } from "@/lib/auth/front";
 import { sessionCookie } from "@/lib/auth/session";
 import { now } from "@/lib/clock";
-import { type Endpoint, endpoint, Nothing } from "@/lib/endpoint";
+import { documentEndpoints } from "@/lib/documents/endpoints";
+import { demandOf, type Endpoint, endpoint, Nothing } from "@/lib/endpoint";
 import { env } from "@/lib/env";
-import { AppError, notFound, statusOf, toAppError, toErrorBody } from "@/lib/errors";
+import { statusOf, toAppError, toErrorBody } from "@/lib/errors";
 import { gatewayEndpoints } from "@/lib/gateway/endpoints";
 import { demandsOf, FORWARD_AUTH, identityOf, refusesWith403 } from "@/lib/gateway/forward-auth";
 import { groupEndpoints } from "@/lib/groups/endpoints";
@@ -29,9 +26,12 @@ import {
   take,
   unauthorized,
 } from "@/lib/http/caller";
+import { EVENTS_TYPE, isInParts, toEvents } from "@/lib/http/events";
 import { health, metrics } from "@/lib/http/health";
 import { limitHeaders } from "@/lib/http/limits";
-import { describeEndpoint, describeForwardAuth, describeSecurity } from "@/lib/http/openapi";
+import { openApiDocument } from "@/lib/http/openapi";
+import { absence, apiOf, Routes } from "@/lib/http/routes";
+import { wellKnown } from "@/lib/http/well-known";
 import { keyEndpoints } from "@/lib/keys/endpoints";
 import { type Need, type Verdict, verify } from "@/lib/keys/verify";
 import { whileReachable } from "@/lib/leases";
@@ -56,11 +56,13 @@ export const endpoints: Endpoint[] = [
   ...usageEndpoints,
   ...auditEndpoints,
   ...gatewayEndpoints,
+  ...documentEndpoints,
   ...authEndpoints,
 ];
 
 /** The paths that belong to this application and not to Next. */
-export const API_PATHS = /^\/(v1|api\/access|api\/health|api\/metrics)([/?]|$)|^\/openapi\.json(\?|$)/;
+export const API_PATHS =
+  /^\/(v1|generate_auth_token|revoke_auth_token|chat\/completions|api\/access|api\/keys|api\/health|api\/metrics|\.well-known)([/?]|$)|^\/openapi\.json(\?|$)/;
 
 /** A key's call to a path that is not there counts like any other, under one name however many paths are tried. */
 const NOWHERE = "(unknown path)";
@@ -70,7 +72,7 @@ const scrape = endpoint("GET /api/metrics", { tag: "", summary: "", permission: 
 /** An answer before the headers that every answer has. */
 interface Draft {
   status: number;
-  body: string;
+  body: Answer["body"];
   /** Names and values in turn, the content type among them where there is a body. */
   headers: readonly string[];
 }
@@ -79,7 +81,7 @@ type Work = (trace: Trace, nowMs: number) => Draft | Promise<Draft>;
 
 const JSON_TYPE = ["Content-Type", "application/json"] as const;
 
-function json(status: number, body: object, headers: readonly string[] = []): Draft {
+function json(status: number, body: object, headers: readonly string[] = []): Draft & { body: string } {
   return { status, body: JSON.stringify(body), headers: headers.length === 0 ? JSON_TYPE : [...JSON_TYPE, ...headers] };
 }
 
@@ -89,49 +91,21 @@ export function handle(call: Call, front: Front): Answer | Promise<Answer> {
   if (call.method === "OPTIONS") return answer(call, front, "(preflight)", () => PREFLIGHT);
   const plain = PLAIN[call.path];
   if (plain !== undefined && isRead(call)) return answer(call, front, call.path, (trace, nowMs) => plain(call, front, trace, nowMs));
-  const found = routes().match(isRead(call) ? "GET" : call.method, readable(call.path));
-  const first = found[0][0];
-  if (first === undefined) return answer(call, front, "", (trace, nowMs) => missing(call, front, trace, nowMs));
-  const [e, slots] = first;
-  const stash = found[1];
-  const params = Object.fromEntries(
-    Object.entries(slots).map(([name, at]) => [name, decoded(typeof at === "string" ? at : (stash?.[at] ?? ""))]),
-  );
+  const found = routes().find(isRead(call) ? "GET" : call.method, call.path);
+  if (found === null) return answer(call, front, "", (trace, nowMs) => missing(call, front, trace, nowMs));
+  const { endpoint: e, params } = found;
   return answer(call, front, e.path, (trace, nowMs) => whileReachable(serve(call, front, e, params, trace, nowMs)));
 }
 
 const isRead = ({ method }: Call) => method === "GET" || method === "HEAD";
 
-function routes(): SmartRouter<Endpoint> {
-  return once("http.routes", () => {
-    const router = new SmartRouter<Endpoint>({ routers: [new RegExpRouter(), new TrieRouter()] });
-    for (const e of endpoints) router.add(e.method, e.path.replace(/\{(\w+)\}/g, ":$1"), e);
-    return router;
-  });
-}
-
-/** `%61pi-keys` is `api-keys`; a sequence that is no text stays as it is. */
-function readable(path: string): string {
-  if (!path.includes("%")) return path;
-  return path.replace(/(%[0-9A-Fa-f]{2})+/g, (part) => {
-    try {
-      return decodeURI(part.replace(/%25/g, "%2525"));
-    } catch {
-      return part;
-    }
-  });
-}
-
-function decoded(text: string): string {
-  try {
-    return text.includes("%") ? decodeURIComponent(text) : text;
-  } catch {
-    return text;
-  }
-}
+const routes = () => once("http.routes", () => new Routes(endpoints));
+const api = () =>
+  once("http.api", () => apiOf(endpoints, routes(), { open: Object.keys(PLAIN), operator: [scrape.path] }, demandOf(nowhere)));
 
 const PLAIN: Record<string, (call: Call, front: Front, trace: Trace, nowMs: number) => Draft | Promise<Draft>> = {
   "/openapi.json": () => ({ status: 200, body: document(), headers: JSON_TYPE }),
+  ...Object.fromEntries(Object.entries(wellKnown).map(([path, tell]) => [path, (_call, _front, _trace, nowMs) => told(tell(nowMs))])),
   "/api/health/live": () => json(200, { status: "ok" }),
   "/api/health": async () => {
     const { status, body } = await health();
@@ -142,6 +116,11 @@ const PLAIN: Record<string, (call: Call, front: Front, trace: Trace, nowMs: numb
     return { status: 200, body: metrics(), headers: ["Content-Type", "text/plain; version=0.0.4; charset=utf-8"] };
   },
 };
+
+async function told(text: ReturnType<(typeof wellKnown)[string]>): Promise<Draft> {
+  const { type, text: body } = await text;
+  return { status: 200, body, headers: ["Content-Type", type] };
+}
 
 /** On this machine, with no proxy between and no token to be judged by. */
 function isLocal(call: Call, front: Front): boolean {
@@ -167,38 +146,37 @@ function tokenAsBearer(call: Call): Call {
   };
 }
 
+/** What a page on any site may send with a key: no session's header, and what OpenAI's and Perplexity's own clients add. */
+const SENDABLE = [
+  ...["Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "User-Agent"],
+  ...["Arch", "Helper-Method", "Lang", "OS", "Package-Version", "Retry-Count", "Runtime", "Runtime-Version", "Timeout"].map(
+    (name) => `X-Stainless-${name}`,
+  ),
+];
+
+/** To every OPTIONS but the one at /v1/auth, where a proxy would take it for a yes. Never with Access-Control-Allow-Credentials. */
 const PREFLIGHT: Draft = {
   status: 204,
   body: "",
   headers: [
     ...["Access-Control-Allow-Methods", "GET,POST,PATCH,DELETE"],
-    ...["Access-Control-Allow-Headers", "Authorization,X-API-Key,Content-Type,Idempotency-Key", "Access-Control-Max-Age", "600"],
+    ...["Access-Control-Allow-Headers", SENDABLE.join(","), "Access-Control-Max-Age", "7200"],
   ],
 };
 
 function document(): string {
-  return once("http.document", () => {
-    const app = new OpenAPIHono();
-    for (const e of endpoints) describeEndpoint(app, e);
-    describeForwardAuth(app);
-    describeSecurity(app, sessionCookie());
-    return JSON.stringify(
-      app.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: { title: "Latchkey", version: "1", description: "Keys, groups, usage and audit for the API behind this gateway." },
-        servers: [{ url: env().publicUrl }],
-      }),
-    );
-  });
+  return once("http.document", () => JSON.stringify(openApiDocument({ endpoints, url: env().publicUrl, sessionCookie: sessionCookie() })));
 }
 
 /** Authorise, parse, call, respond: an anonymous caller gets neither our validation messages nor our parsing time. */
 async function serve(call: Call, front: Front, e: Endpoint, params: Record<string, string>, trace: Trace, nowMs: number): Promise<Draft> {
   const { actor, caller } = await recognise(call, front, e, trace, nowMs);
   const query = e.query === null ? {} : parse(e.query, firstOfEach(call.query));
-  const body = e.body === null ? {} : parse(e.body, await readJson(call, e.bodyOptional));
-  const result = await e.run(actor, { params, query, body, caller });
-  return json(e.status, result as object);
+  const body = e.body === null ? {} : parse(e.body, await readJson(call, e.bodyOptional, e.maxBytes ?? undefined));
+  const result = await e.run(actor, { params, query, body, caller, api: api() });
+  if (!isInParts(result)) return json(e.status, result as object);
+  // Recorded as it begins, so that whoever leaves early is in the log like the others.
+  return { status: e.status, body: toEvents(result, (error) => fail(front, `${e.method} ${e.path}`, error).body), headers: EVENTS_TYPE };
 }
 
 function firstOfEach(query: string): Record<string, string> {
@@ -254,10 +232,9 @@ function masked(call: Call, front: Front, thrown: unknown): Draft {
 }
 
 async function missing(call: Call, front: Front, trace: Trace, nowMs: number): Promise<Draft> {
-  const methods = ["GET", "POST", "PATCH", "DELETE"].filter((method) => routes().match(method, readable(call.path))[0].length > 0);
+  const methods = routes().methodsAt(call.path);
   if (methods.length === 0 && PLAIN[call.path] !== undefined) methods.push("GET");
-  const error =
-    methods.length === 0 ? notFound() : new AppError("method_not_allowed", `Here go ${methods.join(", ")}, not ${call.method}.`);
+  const error = absence(call.method, methods);
   if (hasCredential(call)) await recognise(call, front, nowhere, trace, nowMs);
   return fail(front, NOWHERE, error, methods.length === 0 ? [] : ["Allow", methods.join(", ")]);
 }
@@ -321,7 +298,7 @@ function finish(
 }
 
 const EXPOSED =
-  "X-Request-Id,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate";
+  "X-Request-Id,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate,Idempotent-Replayed";
 
 /** What every answer carries, errors and unknown paths too. */
 function dress(call: Call, front: Front, trace: Trace, draft: Draft, nowMs: number): Answer | Promise<Answer> {
@@ -335,13 +312,13 @@ function dressed(call: Call, front: Front, draft: Draft, shown: LimitState, all:
   const headers = limitHeaders(shown, all, nowMs);
   headers.push("X-Request-Id", front.id, "Cache-Control", "no-store", "X-Content-Type-Options", "nosniff");
   headers.push("Access-Control-Allow-Origin", "*");
-  if (call.header("origin") !== null) headers.push("Access-Control-Expose-Headers", EXPOSED);
+  if (call.header("origin") !== null) headers.push("Access-Control-Expose-Headers", EXPOSED); // a browser sends it with every such call
   for (const each of draft.headers) headers.push(each);
-  if (draft.status !== 204) headers.push("Content-Length", String(Buffer.byteLength(draft.body)));
+  if (draft.status !== 204 && typeof draft.body === "string") headers.push("Content-Length", String(Buffer.byteLength(draft.body)));
   return { status: draft.status, headers, body: draft.body };
 }
 
-function fail(front: Front, what: string, thrown: unknown, headers: readonly string[] = []): Draft {
+function fail(front: Front, what: string, thrown: unknown, headers: readonly string[] = []): Draft & { body: string } {
   const error = toAppError(thrown);
   const status = statusOf(error.type);
   if (status >= 500) {

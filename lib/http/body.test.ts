@@ -45,6 +45,12 @@ describe("a JSON body is read", () => {
     );
   });
 
+  test("beyond 256 KB where the endpoint takes more, up to that", async () => {
+    const text = JSON.stringify("x".repeat(KB256));
+    expect(await readJson(post(text), false, text.length)).toBe("x".repeat(KB256));
+    expect(await refusal(readJson(post(text), false, text.length - 1))).toMatchObject({ type: "payload_too_large" });
+  });
+
   test.each(["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"])("as %s", async (type) => {
     expect(await readJson(post("{}", { "Content-Type": type }), false)).toEqual({});
   });
@@ -156,6 +162,12 @@ describe("a body that its schema does not take", () => {
     const error = await refusal(() => parse(Schema, { a: 1, b: 2, c: 3, d: 4, name: "x" }));
     expect(Object.keys(error.details)).toEqual(["a", "b", "c", "d"]);
     expect(error.message).toMatch(/and 1 more/);
+  });
+
+  test("of faults without end tells the first hundred, and how many there are", async () => {
+    const error = await refusal(() => parse(Schema, { name: "x", list: Array(10_000).fill("x") }));
+    expect(Object.keys(error.details)).toHaveLength(100);
+    expect(error.message).toMatch(/and 9997 more/);
   });
 
   test("does not repeat what was sent", async () => {

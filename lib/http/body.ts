@@ -4,12 +4,14 @@ import type { Call } from "@/lib/http/call";
 
 const MAX_BYTES = 256 * 1024;
 const MAX_DEPTH = 20;
+/** Of ten thousand wrong entries the first hundred say enough. */
+const MOST_DETAILS = 100;
 
-/** The JSON body, read up to 256 KB. Throws 415, 413 or 400. `optional`: no body at all reads as `{}`. */
-export async function readJson(call: Call, optional: boolean): Promise<unknown> {
-  if (Number(call.header("content-length") ?? 0) > MAX_BYTES) throw tooLarge();
-  const bytes = await call.body(MAX_BYTES);
-  if (bytes.byteLength > MAX_BYTES) throw tooLarge();
+/** The JSON body, read up to `most` bytes (256 KB). Throws 415, 413 or 400. `optional`: no body at all reads as `{}`. */
+export async function readJson(call: Call, optional: boolean, most: number = MAX_BYTES): Promise<unknown> {
+  if (Number(call.header("content-length") ?? 0) > most) throw tooLarge(most);
+  const bytes = await call.body(most);
+  if (bytes.byteLength > most) throw tooLarge(most);
   const text = decode(bytes);
   if (text === "" && optional) return {};
   const type = call.header("content-type") ?? "";
@@ -41,8 +43,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function tooLarge(): AppError {
-  return new AppError("payload_too_large", `The body may have at most ${MAX_BYTES / 1024} KB.`);
+function tooLarge(most: number): AppError {
+  return new AppError("payload_too_large", `The body may have at most ${most / 1024} KB.`);
 }
 
 /** Why a JSON value cannot be worked with: nested too deep, with text that no database holds, or with a name that is none. Null when it can. */
@@ -76,7 +78,7 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
   throw new AppError(
     "invalid_request",
     `The request is not valid: ${said.slice(0, 3).join("; ")}${said.length > 3 ? `, and ${said.length - 3} more` : ""}.`,
-    { details },
+    { details: Object.fromEntries(Object.entries(details).slice(0, MOST_DETAILS)) },
   );
 }
 

@@ -296,6 +296,114 @@ describe("an answer on Node's server", () => {
   });
 });
 
+describe("an answer in parts on Node's server", () => {
+  /** Gives one part after another, and tells when somebody stopped asking. */
+  function parts(give: (n: number) => Promise<string | null> | string | null): {
+    body: AsyncIterable<string>;
+    asked: () => number;
+    ended: Promise<unknown>;
+  } {
+    let asked = 0;
+    let end: (value?: unknown) => void = () => {};
+    const ended = new Promise((resolve) => {
+      end = resolve;
+    });
+    async function* body() {
+      try {
+        for (let part = await give(asked++); part !== null; part = await give(asked++)) yield part;
+      } finally {
+        end();
+      }
+    }
+    return { body: body(), asked: () => asked, ended };
+  }
+
+  test("has each part as soon as it is there, then ends, and the connection serves on", async () => {
+    let go: (value?: unknown) => void = () => {};
+    const gate = new Promise((resolve) => {
+      go = resolve;
+    });
+    handle = (call) =>
+      call.path === "/one"
+        ? {
+            status: 200,
+            headers: ["Content-Type", "text/event-stream"],
+            body: parts((n) => (n === 0 ? "eins " : n === 1 ? gate.then(() => "zwei ü") : null)).body,
+          }
+        : ok("after", ["Content-Length", "5"]);
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write(head("GET", "/one"));
+    let seen = "";
+    socket.setEncoding("utf8").on("data", (more: string) => {
+      seen += more;
+    });
+    await eventually(async () => (seen.includes("eins ") ? true : undefined));
+    expect(seen).not.toContain("zwei");
+    expect(seen).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream\r\n/);
+    go();
+    socket.write(head("GET", "/two", CLOSE));
+    await once(socket, "close");
+    expect(seen).toMatch(/zwei ü\r\n0\r\n\r\nHTTP\/1\.1 200 OK[\s\S]*after$/);
+  });
+
+  test("to somebody who leaves ends: no part is made for nobody", async () => {
+    const endless = parts(async () => {
+      await sleep(5);
+      return "x".repeat(1_000);
+    });
+    handle = () => ({ status: 200, headers: [], body: endless.body });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write(head("GET", "/"));
+    await once(socket, "data");
+    socket.destroy();
+    await endless.ended;
+    const then = endless.asked();
+    await sleep(50);
+    expect(endless.asked()).toBe(then);
+  });
+
+  test("to somebody who does not read waits: parts do not pile up", async () => {
+    const endless = parts(() => "x".repeat(64 * 1024));
+    handle = () => ({ status: 200, headers: [], body: endless.body });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.pause();
+    socket.write(head("GET", "/"));
+    await sleep(200);
+    expect(endless.asked()).toBeLessThan(500);
+    socket.destroy();
+    await endless.ended;
+  });
+
+  test("that breaks is cut, so that nobody takes it for whole, and the server goes on", async () => {
+    const broken = parts((n) => {
+      if (n === 0) return "half";
+      throw new Error("out of order");
+    });
+    handle = () => ({ status: 200, headers: [], body: broken.body });
+    const answer = await raw(head("GET", "/")).catch(() => "cut");
+    expect(answer).not.toMatch(/\r\n0\r\n\r\n$/);
+    handle = () => ok("still here");
+    expect(await raw(head("GET", "/", CLOSE))).toMatch(/still here/);
+  });
+
+  test("to somebody who left before it began is not begun", async () => {
+    const never = parts(() => "x");
+    const finished = new Promise<unknown>((resolve) => {
+      handle = async (_, __, response) => {
+        await once(response, "close");
+        setTimeout(resolve, 50);
+        return { status: 200, headers: [], body: never.body };
+      };
+    });
+    const socket = net.connect(port, "127.0.0.1");
+    socket.write(head("GET", "/"));
+    await sleep(50);
+    socket.destroy();
+    await finished;
+    expect(never.asked()).toBe(0);
+  });
+});
+
 describe("a request through fetch's types", () => {
   const stream = (...parts: string[]) =>
     new ReadableStream({
@@ -388,6 +496,24 @@ describe("an answer through fetch's types", () => {
   test("has its status, every header and its body", async () => {
     const response = toFetch(answer, "GET");
     expect([response.status, response.headers.get("x-one"), await response.text()]).toEqual([200, "1, 2", "hello ü"]);
+  });
+
+  test("in parts has all of them, and ends with whoever stops reading", async () => {
+    let ended = false;
+    async function* parts() {
+      try {
+        for (const part of ["hel", "lo ", "ü"]) yield part;
+      } finally {
+        ended = true;
+      }
+    }
+    expect(await toFetch({ ...answer, body: parts() }, "POST").text()).toBe("hello ü");
+    expect(ended).toBe(true);
+    ended = false;
+    const reader = toFetch({ ...answer, body: parts() }, "POST").body?.getReader();
+    expect(text((await reader?.read())?.value ?? new Uint8Array())).toBe("hel");
+    await reader?.cancel();
+    await eventually(async () => ended || undefined);
   });
 
   test("to HEAD, and 204 to whatever, has no body", async () => {

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { pipeline, Readable } from "node:stream";
+import { ReadableStream, TextEncoderStream } from "node:stream/web";
 import { AppError } from "@/lib/errors";
 
 /**
@@ -22,7 +24,8 @@ export interface Answer {
   status: number;
   /** Names and values in turn. */
   headers: string[];
-  body: string;
+  /** In parts for one that is written as it comes into being: nobody asks for a part before the one before it has left. */
+  body: string | AsyncIterable<string>;
 }
 
 function cut(url: string): { path: string; query: string } {
@@ -98,7 +101,8 @@ export function fromNode(message: IncomingMessage): Call {
 export function toNode({ status, headers, body }: Answer, response: ServerResponse): void {
   if (response.destroyed) return;
   response.writeHead(status, headers);
-  response.end(body);
+  if (typeof body === "string") response.end(body);
+  else pipeline(Readable.from(body), response, () => undefined); // whoever leaves ends it; one that breaks is cut, never ended
 }
 
 // Fetch
@@ -133,5 +137,6 @@ export function toFetch({ status, headers, body }: Answer, method: string): Resp
   const pairs: [string, string][] = [];
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
   const empty = method === "HEAD" || status === 204;
-  return new Response(empty ? null : body, { status, headers: pairs });
+  const content = typeof body === "string" ? body : (ReadableStream.from(body).pipeThrough(new TextEncoderStream()) as unknown as BodyInit);
+  return new Response(empty ? null : content, { status, headers: pairs });
 }

@@ -3,12 +3,12 @@ import { authorize, type Can, callersOf, isOrgPermission, needsAccess, type Orig
 import { record } from "@/lib/audit/change";
 import { anonymousActor, keyActor, memberActor, operatorActor, personActor } from "@/lib/auth/actor";
 import { sessionFrom } from "@/lib/auth/session";
-import type { Caller, Endpoint } from "@/lib/endpoint";
+import { type Caller, demandOf, type Endpoint } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { AppError, notFound } from "@/lib/errors";
 import type { Call } from "@/lib/http/call";
 import { addressGroup } from "@/lib/keys/addresses";
-import { looksLikeSecret } from "@/lib/keys/secret";
+import { looksLikeKey } from "@/lib/keys/forms";
 import { type KeySnapshot, type Need, type RefusalCode, type Refused, type Verdict, verify } from "@/lib/keys/verify";
 import { limitStore } from "@/lib/limits/store";
 import { type Limit, type LimitState, secondsUntil } from "@/lib/limits/window";
@@ -55,7 +55,7 @@ export async function recognise(call: Call, origin: Origin, endpoint: Endpoint, 
   const callers = callersOf(endpoint.permission);
   if (callers.operator && (!callers.key || call.header("x-admin-token") !== null))
     return { actor: await operator(call, origin, endpoint.permission, trace, nowMs), caller: noCaller };
-  const credential = credentialOf(call);
+  const credential = callers.anybody ? null : credentialOf(call);
   if (credential !== null) return byKey(credential, origin, endpoint, trace, nowMs);
   const session = callers.session ? await sessionFrom(call.header("cookie"), { ip: origin.ip, userAgent: origin.userAgent }) : null;
   if (session !== null) {
@@ -78,7 +78,7 @@ export async function recognise(call: Call, origin: Origin, endpoint: Endpoint, 
     endpoint.perAddress === null ? anyone : { ...anyone, subject: `${endpoint.path}:${anyone.subject}`, limit: endpoint.perAddress },
     nowMs,
   );
-  if (callers.anonymous && call.header("sec-fetch-site") === "cross-site")
+  if (callers.anonymous && !callers.anybody && call.header("sec-fetch-site") === "cross-site")
     throw new AppError("forbidden", "This call is not made from another site.");
   if (!callers.anonymous) throw unauthorized();
   return { actor: authorize(anonymousActor(origin), endpoint.permission), caller: noCaller };
@@ -109,9 +109,8 @@ export function credentialOf(call: Call): string | null {
 export function refuseUrl({ path, query }: Call): void {
   if (path.includes("%00") || query.includes("%00")) throw new AppError("invalid_request", "The address has a NUL character.");
   if (query === "") return;
-  const { live, test } = env().keyPrefixes;
   for (const [name, value] of new URLSearchParams(query)) {
-    if ([name, value, value.replace(/^bearer\s+/i, "")].some((text) => looksLikeSecret(text, [live, test])))
+    if ([name, value, value.replace(/^bearer\s+/i, "")].some(looksLikeKey))
       throw new AppError(
         "invalid_request",
         "A key stands in the address, where servers and browsers keep it. Send it as Authorization: Bearer, and rotate it.",
@@ -120,18 +119,7 @@ export function refuseUrl({ path, query }: Call): void {
 }
 
 async function byKey(secret: string, origin: Origin, endpoint: Endpoint, trace: Trace, nowMs: number): Promise<Recognised> {
-  const need: Need = {
-    permission: endpoint.permission,
-    scopes: endpoint.scope === null ? [] : [endpoint.scope],
-    accesses: [],
-    ip: origin.ip,
-    asker: null,
-    within: null,
-    free: endpoint.free,
-    route: endpoint.perKey === null ? null : { name: endpoint.path, limit: endpoint.perKey },
-    cost: 0,
-    requestId: origin.id,
-  };
+  const need: Need = { ...demandOf(endpoint), ip: origin.ip, asker: null, within: null, requestId: origin.id };
   const verdict = note(await verify(secret, need, nowMs), origin, trace);
   if (!verdict.valid) return refuse(verdict, origin, trace, nowMs);
   const { key, limits } = verdict;

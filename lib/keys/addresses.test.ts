@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressGroup, admits, canonicalAddress, normaliseEntry, within } from "@/lib/keys/addresses";
+import { addressGroup, admits, canonicalAddress, normaliseEntry, normaliseList, within } from "@/lib/keys/addresses";
 
 describe("an allowlist admits", () => {
   // [list, address, whether it passes]
@@ -209,6 +209,27 @@ describe("the canonical form of an address", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe("a list as it is kept", () => {
+  test("has each address once, in one form, in the order of the asker", () => {
+    expect(normaliseList(["10.0.0.0/8", " 2001:DB8:0::1 ", "::ffff:10.1.2.3", "2001:db8::1", "192.0.2.1/32"])).toEqual({
+      ok: true,
+      list: ["10.0.0.0/8", "2001:db8::1", "10.1.2.3", "192.0.2.1"],
+    });
+    expect(normaliseList([])).toEqual({ ok: true, list: [] });
+  });
+
+  test("names every bad entry by its place, and what was probably meant", () => {
+    expect(normaliseList(["10.0.0.1/8", "10.0.0.2", "somewhere", "::/0"])).toEqual({
+      ok: false,
+      wrong: {
+        "allowed_ips.0": "the range begins at 10.0.0.0/8",
+        "allowed_ips.2": expect.stringMatching(/^"somewhere" is not/),
+        "allowed_ips.3": expect.stringMatching(/^\/0 admits every address/),
+      },
+    });
   });
 });
 

@@ -24,6 +24,14 @@ export function normaliseEntry(entry: string): { ok: true; value: string } | { o
   return { ok: true, value: bits === size ? format(address.family, first) : `${format(address.family, first)}/${bits}` };
 }
 
+/** A whole list in canonical form, each entry once; or what is wrong, by path (`allowed_ips.2`). */
+export function normaliseList(entries: readonly string[]): { ok: true; list: string[] } | { ok: false; wrong: Record<string, string> } {
+  const read = entries.map(normaliseEntry);
+  const wrong = Object.fromEntries(read.flatMap((entry, i) => (entry.ok ? [] : [[`allowed_ips.${i}`, entry.why]])));
+  if (Object.keys(wrong).length > 0) return { ok: false, wrong };
+  return { ok: true, list: [...new Set(read.flatMap((entry) => (entry.ok ? [entry.value] : [])))] };
+}
+
 /** Whether `ip` is on the list. An empty list admits everybody; an address we do not know is admitted by no list. */
 export function admits(list: readonly string[], ip: string | null): boolean {
   return list.length === 0 || blocksAdmit(toBlocks(list), ip);
@@ -66,6 +74,26 @@ export function addressGroup(ip: string): string {
   if (address === null) return ip;
   if (address.family === 4) return format(4, address.value);
   return `${format(6, (address.value >> 64n) << 64n)}/64`;
+}
+
+/** The entry of a list that admits `ip`, or null. */
+export function entryFor(list: readonly string[], ip: string | null): string | null {
+  return list.find((entry) => blocksAdmit(toBlocks([entry]), ip)) ?? null;
+}
+
+/** The network of a canonical address, by the length of IPv4's or IPv6's prefix. */
+export function networkOf(ip: string, bits4: number, bits6: number): string {
+  const { family, value } = parseAddress(ip) ?? { family: 4 as const, value: 0n };
+  const [size, bits] = family === 4 ? [32, bits4] : [128, bits6];
+  const free = BigInt(size - bits);
+  return `${format(family, (value >> free) << free)}/${bits}`;
+}
+
+/** IPv4 before IPv6, then by number. */
+export function compareEntries(a: string, b: string): number {
+  const [x, y] = [toBlock(a) ?? NOBODY, toBlock(b) ?? NOBODY];
+  if (x.family !== y.family) return x.family - y.family;
+  return x.first < y.first ? -1 : x.first > y.first ? 1 : x.bits - y.bits;
 }
 
 const NOBODY: Block = { family: 4, first: 1n, last: 0n, bits: 32 };

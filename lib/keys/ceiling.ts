@@ -16,24 +16,37 @@ export interface Powers {
 export function inherit(
   parent: Powers,
   asked: Partial<Powers>,
+  whose?: string,
 ): { ok: true; powers: Powers } | { ok: false; beyond: Record<string, string> } {
-  const powers: Powers = {
-    environment: asked.environment ?? parent.environment,
-    access: asked.access ?? parent.access,
-    scopes: asked.scopes ?? parent.scopes,
-    expiresAt: asked.expiresAt === undefined ? parent.expiresAt : asked.expiresAt,
-    requestsPerMinute: asked.requestsPerMinute === undefined ? parent.requestsPerMinute : asked.requestsPerMinute,
-    allowedIps: asked.allowedIps ?? parent.allowedIps,
-  };
-  const beyond: Record<string, string> = {};
-  if (parent.environment === "test" && powers.environment !== "test") beyond.environment = "a test key makes test keys only";
-  if (!accessIncludes(parent.access, powers.access)) beyond.access = `goes beyond this key's access, ${parent.access}`;
-  const foreign = powers.scopes.filter((scope) => !parent.scopes.includes(scope));
-  if (foreign.length > 0) beyond.scopes = `this key does not have ${foreign.join(", ")}`;
-  if (parent.expiresAt !== null && (powers.expiresAt === null || powers.expiresAt > parent.expiresAt))
-    beyond.expires_at = `may not outlive this key, which ends ${parent.expiresAt.toISOString()}`;
-  if (parent.requestsPerMinute !== null && (powers.requestsPerMinute === null || powers.requestsPerMinute > parent.requestsPerMinute))
-    beyond.rate_limit_rpm = `may be at most this key's ${parent.requestsPerMinute}`;
-  if (!within(powers.allowedIps, parent.allowedIps)) beyond.allowed_ips = "must lie within this key's addresses";
+  const powers = { ...parent, ...asked };
+  const beyond = excess(parent, powers, whose);
   return Object.keys(beyond).length === 0 ? { ok: true, powers } : { ok: false, beyond };
+}
+
+/** The parts in which `powers` go beyond `top`, with a sentence each; `whose` ceiling it is. */
+export function excess(top: Powers, powers: Powers, whose = "this key's"): Record<string, string> {
+  const beyond: Record<string, string> = {};
+  if (top.environment === "test" && powers.environment !== "test") beyond.environment = "a test key makes test keys only";
+  if (!accessIncludes(top.access, powers.access)) beyond.access = `goes beyond ${whose} access, ${top.access}`;
+  const foreign = powers.scopes.filter((scope) => !top.scopes.includes(scope));
+  if (foreign.length > 0) beyond.scopes = `are not all among ${whose} own: ${foreign.join(", ")}`;
+  if (top.expiresAt !== null && (powers.expiresAt === null || powers.expiresAt > top.expiresAt))
+    beyond.expires_at = `may not be after ${whose} own end, ${top.expiresAt.toISOString()}`;
+  if (top.requestsPerMinute !== null && (powers.requestsPerMinute === null || powers.requestsPerMinute > top.requestsPerMinute))
+    beyond.rate_limit_rpm = `may be at most ${whose} ${top.requestsPerMinute}`;
+  if (!within(powers.allowedIps, top.allowedIps)) beyond.allowed_ips = `must lie within ${whose} addresses`;
+  return beyond;
+}
+
+/** The powers a key's row has. */
+export function toPowers(key: Omit<Powers, "environment" | "access"> & { environment: string; access: string }): Powers {
+  const { scopes, expiresAt, requestsPerMinute, allowedIps } = key;
+  return {
+    environment: key.environment as Powers["environment"],
+    access: key.access as Powers["access"],
+    scopes,
+    expiresAt,
+    requestsPerMinute,
+    allowedIps,
+  };
 }

@@ -370,6 +370,126 @@ describe("revoking a key", () => {
   });
 });
 
+describe("revoking a key with the keys it made", () => {
+  const childOf = (org: TestOrg, parent: { id: string; groupId: string }, more: Parameters<typeof newKey>[1] = {}) =>
+    newKey(org, { group: { id: parent.groupId }, ...more, insert: { ...more.insert, parentId: parent.id } });
+  const statuses = async (keys: Record<string, TestKey>) => {
+    const rows = await db.key.findMany({ where: { id: { in: Object.values(keys).map(({ id }) => id) } } });
+    const ended = new Set(rows.filter(({ revokedAt }) => revokedAt !== null).map(({ id }) => id));
+    return Object.entries(keys).flatMap(([name, { id }]) => (ended.has(id) ? [name] : []));
+  };
+
+  test("ends all that live, down to the last, each with an event, and nobody else's", async () => {
+    const { org, actor } = await setting();
+    const parent = await newKey(org);
+    const child = await childOf(org, parent);
+    const ended = await childOf(org, parent, { revokedAt: new Date(now() - DAY), revokedReason: "before" });
+    const keys = {
+      parent,
+      child,
+      grandchild: await childOf(org, child),
+      ofEnded: await childOf(org, ended),
+      expired: await childOf(org, parent, { expiresAt: new Date(now() - 1) }),
+      sibling: await newKey(org, { group: { id: parent.groupId } }),
+      foreign: await newKey(await newOrg(), { insert: { parentId: parent.id } }),
+    };
+    expect((await revokeKey(revoker(actor), parent.id, { revoke_children: true, reason: "leak" })).revoked_reason).toBe("leak");
+    expect(await statuses(keys)).toEqual(["parent", "child", "grandchild", "ofEnded"]);
+    for (const { secret } of [parent, child, keys.grandchild]) expect(await isAccepted(secret)).toBe(false);
+    expect((await eventsOf(org)).map(({ action, targetId }) => [action, targetId]).toSorted()).toEqual(
+      [parent, child, keys.grandchild, keys.ofEnded].map(({ id }) => ["api_key.revoke", id]).toSorted(),
+    );
+    expect((await db.key.findUniqueOrThrow({ where: { id: ended.id } })).revokedReason).toBe("before");
+  });
+
+  test("without being asked leaves them; asked later it ends them, though the parent has ended", async () => {
+    const { org, actor } = await setting();
+    const parent = await newKey(org);
+    const child = await childOf(org, parent);
+    const first = await revokeKey(revoker(actor), parent.id, {});
+    expect(await isAccepted(child.secret)).toBe(true);
+    expect(await revokeKey(revoker(actor), parent.id, { revoke_children: true })).toEqual(first);
+    expect(await isAccepted(child.secret)).toBe(false);
+    expect(await eventsOf(org)).toHaveLength(2);
+  });
+
+  test("is refused whole, and names them, when some are out of the actor's reach", async () => {
+    const { org, actor } = await setting("developer");
+    const parent = await newKey(org, { createdByType: "user", createdById: actor.id });
+    const [child, moved, admin] = [
+      await childOf(org, parent),
+      await childOf(org, parent, { group: await newGroup(org) }),
+      await childOf(org, parent),
+    ];
+    await writer().key.update({ where: { id: admin.id }, data: { access: "admin" } });
+    const byPerson = await refusal(revokeKey(revoker(actor), parent.id, { revoke_children: true }));
+    expect([byPerson.type, Object.keys(byPerson.details).toSorted()]).toEqual(["forbidden", [child.id, moved.id, admin.id].toSorted()]);
+    const byKey = await refusal(revokeKey(revoker(parent.actor), parent.id, { revoke_children: true }));
+    expect([byKey.type, Object.keys(byKey.details).toSorted()]).toEqual(["insufficient_scope", [moved.id, admin.id].toSorted()]);
+    for (const { secret } of [parent, child, moved, admin]) expect(await isAccepted(secret)).toBe(true);
+    expect(await eventsOf(org)).toEqual([]);
+  });
+
+  test("ends thousands in one go", async () => {
+    const { org, actor } = await setting();
+    const parent = await newKey(org);
+    await owner.query(
+      `insert into "Key" select (jsonb_populate_record(k, jsonb_build_object('id', 'key_01' || lpad(i::text, 24, '0'), 'parentId', k."id"))).*
+       from "Key" k, generate_series(1, 4000) i where k."id" = $1`,
+      [parent.id],
+    );
+    await revokeKey(revoker(actor), parent.id, { revoke_children: true });
+    expect(await db.key.count({ where: { orgId: org.id, revokedAt: null } })).toBe(0);
+    expect(await db.auditEvent.count({ where: { chain: org.id } })).toBe(4_001);
+  });
+
+  test("a child that is being made meanwhile is ended too, or not made", async () => {
+    const { org, actor } = await setting();
+    for (let round = 0; round < 10; round++) {
+      const parent = await newKey(org);
+      const answers = await Promise.allSettled([
+        createKey(creator(parent.actor), { name: "one" }),
+        revokeKey(revoker(actor), parent.id, { revoke_children: true }),
+        createKey(creator(parent.actor), { name: "two" }),
+      ]);
+      expect(answers[1]?.status).toBe("fulfilled");
+      expect(await db.key.count({ where: { parentId: parent.id, revokedAt: null } })).toBe(0);
+    }
+  });
+});
+
+describe("as many keys as the plan allows", () => {
+  test("are those that are neither revoked nor expired; one more is 409 and says so", async () => {
+    const { org, group, actor } = await setting("admin", await newOrg({ mostKeys: 2 }));
+    await newKey(org, { group, revokedAt: new Date() });
+    await newKey(org, { group, expiresAt: new Date(now() - 1) });
+    await newKey(org, { group, pausedAt: new Date() });
+    const last = await createKey(creator(actor), { name: "x", group_id: group.id });
+    const error = await refusal(createKey(creator(actor), { name: "x", group_id: group.id }));
+    expect(error).toMatchObject({ type: "conflict", details: { keys: "are 2 of at most 2" } });
+    await revokeKey(revoker(actor), last.id, {});
+    expect((await createKey(creator(actor), { name: "x", group_id: group.id })).status).toBe("active");
+  });
+
+  test("hold the plan's number where the operator set none", async () => {
+    const { actor } = await setting();
+    const plan = await writer().plan.findUniqueOrThrow({ where: { id: "free" } });
+    await writer().plan.update({ where: { id: "free" }, data: { mostKeys: 0 } });
+    expect((await refusal(createKey(creator(actor), { name: "x" }))).details).toEqual({ keys: "are 0 of at most 0" });
+    await writer().plan.update({ where: { id: "free" }, data: { mostKeys: plan.mostKeys } });
+  });
+
+  test("hold for many at once, by people and by keys", async () => {
+    const { org, group, actor } = await setting("admin", await newOrg({ mostKeys: 4 }));
+    const key = await newKey(org, { group });
+    const answers = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => createKey(creator(i % 2 ? actor : key.actor), { name: "x", group_id: group.id })),
+    );
+    expect(answers.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+    expect(await db.key.count({ where: { orgId: org.id } })).toBe(4);
+  });
+});
+
 /** Which of these keys an operation reaches: the others are not there for this actor. */
 async function reached(actor: Actor, permission: "keys.read" | "keys.revoke", keys: Record<string, TestKey>): Promise<string[]> {
   const names: string[] = [];
@@ -475,7 +595,7 @@ describe("listing keys", () => {
     for (let i = 0; i < 3; i++) await newKey(org, { group });
     const { next_cursor } = await listKeys(reader(actor), { limit: 1 });
     const cursor = next_cursor ?? "";
-    for (const filter of [{ status: "active" as const }, { group_id: group.id }, { environment: "live" as const }, { q: "x" }]) {
+    for (const filter of [{ status: ["active" as const] }, { group_id: group.id }, { environment: "live" as const }, { q: "x" }]) {
       expect((await refusal(listKeys(reader(actor), { limit: 1, cursor, ...filter }))).type).toBe("invalid_request");
     }
     const stranger = await setting();
@@ -518,7 +638,7 @@ describe("listing keys", () => {
       ).toEqual(["active", "expiring", "rotating"]);
       for (const status of Object.keys(states) as (keyof typeof states)[]) {
         expect(
-          (await listKeys(reader(actor), { limit: 50, status })).data.map(({ name }) => name),
+          (await listKeys(reader(actor), { limit: 50, status: [status] })).data.map(({ name }) => name),
           status,
         ).toEqual([status]);
       }
@@ -526,7 +646,8 @@ describe("listing keys", () => {
         ends_at: soon.toISOString(),
         old_key_prefix: "lk_live_oldone",
       });
-      expect(await countKeys(reader(actor))).toEqual({ all: 7, live: 5, ended: 2 });
+      const one = Object.fromEntries(Object.keys(states).map((name) => [name, 1]));
+      expect(await countKeys(reader(actor))).toEqual({ ...one, all: 7, live: 5, ended: 2 });
     });
   });
 

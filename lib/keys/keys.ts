@@ -1,16 +1,17 @@
 import "server-only";
-import { type Access, type Actor, accessIncludes, type Can } from "@/lib/access/permissions";
-import { change, confirmForgotten, type Event } from "@/lib/audit/change";
+import type { Actor, Can } from "@/lib/access/permissions";
+import { change, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
-import type { Tx } from "@/lib/db";
+import type { Db, Prisma, Tx } from "@/lib/db";
 import { env } from "@/lib/env";
-import { AppError, isAppError, notFound } from "@/lib/errors";
+import { AppError, invalid, notFound } from "@/lib/errors";
 import { newId } from "@/lib/ids";
-import { normaliseEntry } from "@/lib/keys/addresses";
+import { normaliseList } from "@/lib/keys/addresses";
 import { inherit, type Powers } from "@/lib/keys/ceiling";
-import type { CreateKey, Key, NewKey, RevokeKey } from "@/lib/keys/schema";
+import { beyond, changeKeys, isStronger, lockKey, requireMayEnd, standingOf } from "@/lib/keys/change-keys";
+import type { CreateKey, Key, NewKey, RevokeKey, UpdateKey } from "@/lib/keys/schema";
 import { newSecret } from "@/lib/keys/secret";
-import { findKey, targetOf, toKey, WITH } from "@/lib/keys/view";
+import { findKey, type KeyRow, targetOf, toKey, visible, WITH } from "@/lib/keys/view";
 import { activityOf } from "@/lib/usage/logs";
 import type { Activity } from "@/lib/usage/schema";
 
@@ -22,33 +23,53 @@ export async function getKey(actor: Can<"keys.read">, id: string): Promise<Key> 
 export async function createKey(actor: Can<"keys.create">, input: CreateKey): Promise<NewKey> {
   return change(actor, async (tx) => {
     const at = new Date(now());
-    const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
-    const parent = actor.type === "key" ? await tx.key.findUniqueOrThrow({ where: { id: actor.id ?? "" } }) : null;
     const group = await groupFor(tx, actor, input.group_id);
-    const powers = powersOf(
-      actor,
-      input,
-      parent === null ? null : toPowers(parent),
-      org.scopes.length > 0 ? org.scopes : org.plan.scopes,
-      at,
-    );
+    const standing = await standingOf(tx, actor);
+    const asked = askedPowers(input, standing.scopes);
+    if (asked.expiresAt && asked.expiresAt <= at) throw invalid({ expires_at: "must be in the future" });
+    const made = inherit(standing.top, standing.key === null ? { access: "full", ...asked } : asked, standing.whose);
+    if (!made.ok) throw beyond(made.beyond, "The new key would be stronger than allowed.");
     const notBefore = input.not_before ? new Date(input.not_before) : null;
-    if (notBefore !== null && powers.expiresAt !== null && notBefore >= powers.expiresAt)
-      refuse({ not_before: "must be before expires_at" });
+    if (notBefore !== null && made.powers.expiresAt !== null && notBefore >= made.powers.expiresAt)
+      throw invalid({ not_before: "must be before expires_at" });
+    await requireRoom(tx, actor.orgId, 1);
 
     const { key, event } = await insertKey(tx, {
-      ...powers,
+      ...made.powers,
       orgId: actor.orgId,
       groupId: group.id,
       name: input.name,
-      ownerId: ownerOf(actor, input, parent),
-      parentId: parent?.id ?? null,
+      ownerId: input.owner === "organization" ? null : actor.type === "user" ? actor.id : (standing.key?.ownerId ?? null),
+      parentId: standing.key?.id ?? null,
       createdBy: actor,
-      metadata: input.metadata ?? {},
+      metadata: input.metadata ?? standing.key?.metadata ?? {},
       notBefore,
     });
     return { result: key, events: [event] };
   });
+}
+
+/** Whether the plan has room for so many keys more. Holds the organization's row, so that two at once do not both take the last place. */
+export async function requireRoom(tx: Tx, orgId: string, more: number): Promise<void> {
+  await tx.$queryRaw`select 1 from "Org" where "id" = ${orgId} for no key update`;
+  await checkRoom(tx, orgId, more);
+}
+
+/** As `requireRoom`, for a look that changes nothing. */
+export async function checkRoom(from: Pick<Db, "org" | "key">, orgId: string, more: number): Promise<void> {
+  const { mostKeys, plan } = await from.org.findUniqueOrThrow({
+    where: { id: orgId },
+    select: { mostKeys: true, plan: { select: { mostKeys: true } } },
+  });
+  const most = mostKeys ?? plan.mostKeys;
+  const live = await from.key.count({ where: { orgId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now()) } }] } });
+  if (live + more <= most) return;
+  const details = { keys: `are ${live} of at most ${most}` };
+  throw new AppError(
+    "conflict",
+    `The organization has ${live} keys that are neither revoked nor expired, and its plan allows ${most}. Revoke some first, or ask the operator for more.`,
+    { details },
+  );
 }
 
 export interface KeyToInsert extends Powers {
@@ -83,36 +104,60 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
   return { key: { ...key, secret: secret.text }, event: { action: "api_key.create", target: targetOf(key), after: key } };
 }
 
-/** Ends a key for good. Ending it again changes nothing and answers the same. */
+/** Ends a key for good, and with it, if asked, the keys it made and those that they made. Ending it again changes nothing and answers the same. */
 export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
-  const seen = await findKey(actor, id);
-  if (actor.type === "key" && actor.id !== seen.id && !accessIncludes(actor.role as Access, seen.access as Access)) {
-    beyond(
-      { access: `this key's access, ${actor.role}, does not hold the other's, ${seen.access}` },
-      "A key ends none that is stronger than itself.",
-    );
-  }
-  if (seen.revokedAt !== null) {
-    await confirmForgotten([seen.id]);
-    return toKey(seen, now());
-  }
-  try {
-    return await change(actor, async (tx) => {
-      const at = new Date(now());
-      const ended = await tx.key.updateMany({
-        where: { id: seen.id, orgId: actor.orgId, revokedAt: null },
-        data: { revokedAt: at, revokedReason: input.reason ?? null },
-      });
-      if (ended.count === 0) throw new AppError("conflict", "Somebody else revoked this key a moment ago.");
-      const key = toKey(await tx.key.findUniqueOrThrow({ where: { id: seen.id }, include: WITH }), at.getTime());
-      return { result: key, events: [{ action: "api_key.revoke", target: targetOf(key), before: toKey(seen, at.getTime()), after: key }] };
-    });
-  } catch (error) {
-    if (!isAppError(error) || error.type !== "conflict") throw error;
-    await confirmForgotten([seen.id]);
-    return toKey(await findKey(actor, id), now());
-  }
+  return changeKeys(actor, [id], async (tx, at) => {
+    const row = await lockKey(tx, actor, id);
+    await requireMayEnd(tx, actor, [row]);
+    const children = input.revoke_children === true ? await lockLiveDescendants(tx, actor, row.id, at) : [];
+    const { keys, events } = await endRows(tx, [row, ...children], input.reason ?? null, at);
+    return { result: keys[0] as Key, events };
+  });
 }
+
+/** The write alone, of rows that are held: those that ended before stay as they are and leave no event. */
+export async function endRows(tx: Tx, rows: readonly KeyRow[], reason: string | null, at: Date): Promise<{ keys: Key[]; events: Event[] }> {
+  const ending = rows.filter(({ revokedAt }) => revokedAt === null);
+  const data = { revokedAt: at, revokedReason: reason };
+  if (ending.length > 0) await tx.key.updateMany({ where: { id: { in: ending.map(({ id }) => id) }, revokedAt: null }, data });
+  const keys = rows.map((row) => toKey(row.revokedAt === null ? { ...row, ...data } : row, at.getTime()));
+  const events = rows.flatMap((row, i): Event[] => {
+    const [before, after] = [toKey(row, at.getTime()), keys[i] as Key];
+    return row.revokedAt === null ? [{ action: "api_key.revoke", target: targetOf(after), before, after }] : [];
+  });
+  return { keys, events };
+}
+
+/**
+ * The live keys that a key made, and that they made, down to the last. Level by level: whoever is held makes no more of them. Throws 403
+ * and names those that the actor may not end.
+ */
+async function lockLiveDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string, at: Date): Promise<KeyRow[]> {
+  const ids: string[] = [];
+  for (let parents = [id]; parents.length > 0; ) {
+    const children = await tx.$queryRaw<{ id: string }[]>`
+      select "id" from "Key" where "parentId" = any(${parents}::text[]) and "orgId" = ${actor.orgId} order by "id" for no key update`;
+    parents = children.map((child) => child.id);
+    ids.push(...parents);
+  }
+  const live: Prisma.KeyWhereInput = { id: { in: ids }, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] };
+  const [rows, seen] = [
+    await tx.key.findMany({ where: live, include: WITH, orderBy: { id: "asc" } }),
+    await tx.key.findMany({ where: { AND: [visible(actor), live] }, select: { id: true } }),
+  ];
+  const reached = new Set(seen.map((row) => row.id));
+  const out = rows.filter((row) => !reached.has(row.id) || isStronger(actor, row));
+  if (out.length === 0) return rows;
+  const details = Object.fromEntries(out.slice(0, MOST_NAMED).map((row) => [row.id, `${row.name} (${row.prefix}…)`]));
+  const more = out.length > MOST_NAMED ? ` and ${out.length - MOST_NAMED} more` : "";
+  throw new AppError(
+    actor.type === "key" ? "insufficient_scope" : "forbidden",
+    `Nothing was revoked: ${Object.values(details).join(", ")}${more} are among its children, and you may not revoke them.`,
+    { details },
+  );
+}
+
+const MOST_NAMED = 10;
 
 /** What the key did in the last 24 hours: who would notice if it were gone. */
 export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<Activity> {
@@ -120,92 +165,38 @@ export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<
   return activityOf(actor.orgId, key.id, new Date(now() - 86_400_000));
 }
 
+/** The group of a new key: the one asked for, a key's own, or the only one. */
 async function groupFor(tx: Tx, actor: Can<"keys.create">, asked: string | undefined): Promise<{ id: string }> {
-  const open = { orgId: actor.orgId, archivedAt: null, ...(actor.reach === "group" ? { id: actor.groupId ?? "" } : {}) };
-  if (asked !== undefined) {
-    const group = await tx.group.findFirst({ where: { AND: [open, { id: asked }] } });
-    if (group === null) throw notFound();
-    return group;
-  }
+  if (asked !== undefined) return lockGroup(tx, actor, asked);
   if (actor.groupId !== null) return { id: actor.groupId };
-  const groups = await tx.group.findMany({ where: open, take: 2 });
-  if (groups.length === 0) refuse({ group_id: "create a group first: every key belongs to one" });
-  if (groups.length > 1) refuse({ group_id: "is needed: the organization has more than one group" });
-  return groups[0] as { id: string };
+  const groups = await tx.group.findMany({ where: { orgId: actor.orgId, archivedAt: null }, take: 2, select: { id: true } });
+  if (groups.length === 0) throw invalid({ group_id: "create a group first: every key belongs to one" });
+  if (groups.length > 1) throw invalid({ group_id: "is needed: the organization has more than one group" });
+  return lockGroup(tx, actor, (groups[0] as { id: string }).id);
 }
 
-function powersOf(actor: Can<"keys.create">, input: CreateKey, parent: Powers | null, orgScopes: string[], at: Date): Powers {
-  const addresses = input.allowed_ips?.map((entry) => normaliseEntry(entry));
-  const wrong = Object.fromEntries((addresses ?? []).flatMap((entry, i) => (entry.ok ? [] : [[`allowed_ips.${i}`, entry.why]])));
-  if (Object.keys(wrong).length > 0) refuse(wrong);
-  const asked: Partial<Powers> = {
-    ...(input.environment === undefined ? {} : { environment: input.environment }),
+/** A group that is open and in reach, and stays open until the transaction ends. Held before any key, as whoever archives it does. */
+export async function lockGroup(tx: Tx, actor: Can<"keys.create"> | Can<"keys.update">, id: string): Promise<{ id: string }> {
+  if (actor.reach === "group" && id !== actor.groupId) throw notFound();
+  const [group] = await tx.$queryRaw<{ id: string }[]>`
+    select "id" from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} and "archivedAt" is null for share`;
+  if (group === undefined) throw notFound();
+  return group;
+}
+
+/** What the input says of powers, in canonical form. Throws 400 for each bad address, 403 for scopes that are not among `scopes`. */
+export function askedPowers(input: CreateKey | UpdateKey, scopes: readonly string[]): Partial<Powers> {
+  const addresses = input.allowed_ips === undefined ? undefined : normaliseList(input.allowed_ips);
+  if (addresses?.ok === false) throw invalid(addresses.wrong);
+  const foreign = input.scopes?.filter((scope) => !scopes.includes(scope)) ?? [];
+  if (foreign.length > 0)
+    throw beyond({ scopes: `the organization's plan does not have ${foreign.join(", ")}` }, "The key would be stronger than allowed.");
+  return {
+    ...("environment" in input && input.environment !== undefined ? { environment: input.environment } : {}),
     ...(input.access === undefined ? {} : { access: input.access }),
     ...(input.scopes === undefined ? {} : { scopes: [...new Set(input.scopes)] }),
     ...(input.expires_at === undefined ? {} : { expiresAt: input.expires_at === null ? null : new Date(input.expires_at) }),
     ...(input.rate_limit_rpm === undefined ? {} : { requestsPerMinute: input.rate_limit_rpm }),
-    ...(addresses === undefined ? {} : { allowedIps: [...new Set(addresses.flatMap((entry) => (entry.ok ? [entry.value] : [])))] }),
+    ...(addresses === undefined ? {} : { allowedIps: addresses.list }),
   };
-  if (asked.expiresAt && asked.expiresAt <= at) refuse({ expires_at: "must be in the future" });
-  const foreign = asked.scopes?.filter((scope) => !orgScopes.includes(scope)) ?? [];
-  if (foreign.length > 0) beyond({ scopes: `the organization's plan does not have ${foreign.join(", ")}` });
-  const made = inherit(parent ?? ceilingOfPerson(actor, orgScopes), parent === null ? { access: "full", ...asked } : asked);
-  return made.ok ? made.powers : beyond(made.beyond);
-}
-
-/** A person may not make a key that does more than they may: what an admin key does takes an admin or owner. */
-function ceilingOfPerson(actor: Can<"keys.create">, orgScopes: string[]): Powers {
-  return {
-    environment: "live",
-    access: actor.role === "developer" ? "full" : "admin",
-    scopes: orgScopes,
-    expiresAt: null,
-    requestsPerMinute: null,
-    allowedIps: [],
-  };
-}
-
-function toPowers(key: {
-  environment: string;
-  access: string;
-  scopes: string[];
-  expiresAt: Date | null;
-  requestsPerMinute: number | null;
-  allowedIps: string[];
-}): Powers {
-  const { scopes, expiresAt, requestsPerMinute, allowedIps } = key;
-  return {
-    environment: key.environment as Powers["environment"],
-    access: key.access as Powers["access"],
-    scopes,
-    expiresAt,
-    requestsPerMinute,
-    allowedIps,
-  };
-}
-
-function ownerOf(actor: Can<"keys.create">, input: CreateKey, parent: { ownerId: string | null } | null): string | null {
-  if (actor.type === "user") return input.owner === "organization" ? null : actor.id;
-  if (input.owner === "organization") return null;
-  return parent?.ownerId ?? null;
-}
-
-function refuse(details: Record<string, string>): never {
-  throw new AppError(
-    "invalid_request",
-    Object.entries(details)
-      .map(([path, why]) => `${path}: ${why}`)
-      .join("; "),
-    { details },
-  );
-}
-
-function beyond(details: Record<string, string>, rule = "The new key would be stronger than allowed."): never {
-  throw new AppError(
-    "insufficient_scope",
-    `${rule} ${Object.entries(details)
-      .map(([path, why]) => `${path}: ${why}`)
-      .join("; ")}.`,
-    { details },
-  );
 }

@@ -2,64 +2,118 @@ import "server-only";
 import type { Can } from "@/lib/access/permissions";
 import { now } from "@/lib/clock";
 import { fromCursor, page } from "@/lib/cursor";
-import { db, type Prisma } from "@/lib/db";
-import type { Key, KeyFilter, KeyStatus } from "@/lib/keys/schema";
-import { EXPIRING_DAYS, toKey, visible, WITH } from "@/lib/keys/view";
+import { db, Prisma } from "@/lib/db";
+import { EXPIRING_DAYS, UNUSED_DAYS } from "@/lib/keys/health";
+import { keysInTrouble } from "@/lib/keys/insight";
+import type { HealthCode, Key, KeyFilter, KeySort, KeyStatus } from "@/lib/keys/schema";
+import { type KeyRow, toKey, visible, visibleSql, WITH } from "@/lib/keys/view";
 import type { List } from "@/lib/schema";
 
-/** Newest first; filters by group, status, environment and text (in the name, or the start of the prefix). */
+const DAY = 86_400_000;
+const { sql } = Prisma;
+
+/** In SQL the order and the filters, and of those who pass only the ids of one page; then its keys as everywhere. */
 export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promise<List<Key>> {
   const at = now();
-  const list = [actor.orgId, "keys", query.group_id ?? "", query.status ?? "", query.environment ?? "", query.q ?? ""];
+  const sort = SORTS[query.sort ?? "-created"];
+  const { group_id, status, environment, q, health, parent_id } = query;
+  const list = [actor.orgId, "keys", group_id ?? "", status?.join() ?? "", environment ?? "", q ?? ""];
+  list.push(health ?? "", parent_id ?? "", query.sort ?? "");
   const mark = fromCursor(query.cursor, list);
-  const and: Prisma.KeyWhereInput[] = [visible(actor)];
-  if (query.group_id !== undefined) and.push({ groupId: query.group_id });
-  if (query.environment !== undefined) and.push({ environment: query.environment });
-  if (query.status !== undefined) and.push(withStatus(query.status, new Date(at)));
-  if (query.q) {
-    const text = query.q.replace(/[\\%_]/g, "\\$&"); // Prisma hands LIKE's wildcards on as they are
-    and.push({ OR: [{ name: { contains: text, mode: "insensitive" } }, { prefix: { startsWith: text } }] });
-  }
-  if (mark !== null)
-    and.push({ OR: [{ createdAt: { lt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { lt: mark[1] ?? "" } }] });
-  const rows = await db.key.findMany({
-    where: { AND: and },
-    include: WITH,
-    orderBy: [{ createdAt: "desc" }, { id: "desc" }],
-    take: query.limit + 1,
+  const conditions = [visibleSql(actor)];
+  if (group_id !== undefined) conditions.push(sql`k."groupId" = ${group_id}`);
+  if (environment !== undefined) conditions.push(sql`k."environment" = ${environment}`);
+  if (parent_id !== undefined) conditions.push(sql`k."parentId" = ${parent_id}`);
+  if (status !== undefined) conditions.push(sql`${statusSql(at)} = any(${status})`);
+  if (health !== undefined) conditions.push(await withHealth(actor, health, at));
+  if (q) conditions.push(sql`(strpos(lower(k."name"), lower(${q})) > 0 or starts_with(k."prefix", ${q}) or k."id" = ${q})`);
+  if (mark !== null) conditions.push(after(sort, mark[0] ?? "", mark[1] ?? ""));
+  const down = Prisma.raw(sort.down ? "desc" : "asc");
+  const places = await db.$queryRaw<{ id: string; mark: string | null }[]>`
+    select k."id", ${sort.by}::text as "mark" from "Key" k where ${Prisma.join(conditions, " and ")}
+    order by ${sort.by} ${down} ${sort.nullable ? Prisma.raw("nulls last") : Prisma.empty}, k."id" ${down} limit ${query.limit + 1}`;
+  const ids = places.map(({ id }) => id);
+  // visible() once more: what decides who sees a key stands in one place.
+  const found = await db.key.findMany({ where: { AND: [visible(actor), { id: { in: ids } }] }, include: WITH });
+  const rows = new Map(found.map((row) => [row.id, row]));
+  const shown = places.flatMap((place) => {
+    const row = rows.get(place.id);
+    return row === undefined ? [] : [{ row, mark: place.mark }];
   });
-  return page(
-    rows,
+  return page<{ row: KeyRow; mark: string | null }, Key>(
+    shown,
     query.limit,
     list,
-    (row) => toKey(row, at),
-    (row) => [row.createdAt.toISOString(), row.id],
+    ({ row }) => toKey(row, at),
+    (place) => [place.mark ?? "", place.row.id],
   );
 }
 
-/** Keys by status and in all, for headings and navigation. */
-export async function countKeys(actor: Can<"keys.read">): Promise<{ all: number; live: number; ended: number }> {
-  const at = new Date(now());
-  const ended: Prisma.KeyWhereInput = { OR: [{ revokedAt: { not: null } }, { expiresAt: { lte: at } }] };
-  const [all, gone] = await Promise.all([
-    db.key.count({ where: visible(actor) }),
-    db.key.count({ where: { AND: [visible(actor), ended] } }),
-  ]);
-  return { all, live: all - gone, ended: gone };
+interface Sort {
+  by: Prisma.Sql;
+  type: "timestamptz" | "bigint" | "text";
+  down: boolean;
+  /** Rows without a value come last, whichever the direction. */
+  nullable: boolean;
 }
 
-/** A key has the first status that holds: `is` of that one and `isNot` of those before it (null dates are spelled out for SQL). */
-function withStatus(status: KeyStatus, at: Date): Prisma.KeyWhereInput {
-  const soon = new Date(at.getTime() + EXPIRING_DAYS * 86_400_000);
-  const states: { name: KeyStatus; is: Prisma.KeyWhereInput; isNot: Prisma.KeyWhereInput }[] = [
-    { name: "revoked", is: { revokedAt: { not: null } }, isNot: { revokedAt: null } },
-    { name: "expired", is: { expiresAt: { lte: at } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] } },
-    { name: "paused", is: { pausedAt: { not: null } }, isNot: { pausedAt: null } },
-    { name: "scheduled", is: { notBefore: { gt: at } }, isNot: { OR: [{ notBefore: null }, { notBefore: { lte: at } }] } },
-    { name: "rotating", is: { secrets: { some: { endsAt: { gt: at } } } }, isNot: { secrets: { none: { endsAt: { gt: at } } } } },
-    { name: "expiring", is: { expiresAt: { lte: soon } }, isNot: { OR: [{ expiresAt: null }, { expiresAt: { gt: soon } }] } },
-    { name: "active", is: {}, isNot: {} },
-  ];
-  const index = states.findIndex((state) => state.name === status);
-  return { AND: states.slice(0, index + 1).map((state, i) => (i === index ? state.is : state.isNot)) };
+const SORTS: Record<KeySort, Sort> = {
+  "-created": { by: sql`k."createdAt"`, type: "timestamptz", down: true, nullable: false },
+  created: { by: sql`k."createdAt"`, type: "timestamptz", down: false, nullable: false },
+  name: { by: sql`lower(k."name")`, type: "text", down: false, nullable: false },
+  "-last_used": { by: sql`k."lastUsedAt"`, type: "timestamptz", down: true, nullable: true },
+  last_used: { by: sql`k."lastUsedAt"`, type: "timestamptz", down: false, nullable: true },
+  "-calls": { by: sql`k."requestCount"`, type: "bigint", down: true, nullable: false },
+  expires: { by: sql`k."expiresAt"`, type: "timestamptz", down: false, nullable: true },
+};
+
+/** What comes behind a row with this value (empty for none) and id. */
+function after({ by, type, down, nullable }: Sort, value: string, id: string): Prisma.Sql {
+  const beyond = Prisma.raw(down ? "<" : ">");
+  if (nullable && value === "") return sql`(${by} is null and k."id" ${beyond} ${id})`;
+  const behind = sql`(${by}, k."id") ${beyond} (${value}::${Prisma.raw(type)}, ${id})`;
+  return nullable ? sql`(${behind} or ${by} is null)` : behind;
+}
+
+const rotating = (at: number) => sql`k."id" in (select s."keyId" from "KeySecret" s where s."endsAt" > ${new Date(at)})`;
+const soon = (at: number) => new Date(at + EXPIRING_DAYS * DAY);
+
+/** A key has the first status that holds, as toKey says it. */
+function statusSql(at: number): Prisma.Sql {
+  return sql`case when k."revokedAt" is not null then 'revoked' when k."expiresAt" <= ${new Date(at)} then 'expired'
+    when k."pausedAt" is not null then 'paused' when k."notBefore" > ${new Date(at)} then 'scheduled'
+    when ${rotating(at)} then 'rotating' when k."expiresAt" <= ${soon(at)} then 'expiring' else 'active' end`;
+}
+
+/** What healthOf() finds, asked of all keys at once. */
+async function withHealth(actor: Can<"keys.read">, code: HealthCode, at: number): Promise<Prisma.Sql> {
+  const alive = sql`k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)})`;
+  switch (code) {
+    case "leaked":
+      return sql`${alive} and k."leakedAt" is not null`;
+    case "rotating":
+      return sql`${alive} and ${rotating(at)}`;
+    case "expires_soon":
+      return sql`${alive} and k."expiresAt" <= ${soon(at)}`;
+    case "unused":
+      return sql`${alive} and coalesce(k."lastUsedAt", greatest(k."createdAt", k."notBefore")) <= ${new Date(at - UNUSED_DAYS * DAY)}`;
+    case "no_expiry":
+      return sql`${alive} and k."expiresAt" is null`;
+    case "many_refusals":
+    case "close_to_limit":
+      return sql`k."id" = any(${await keysInTrouble(actor, code, at)})`;
+  }
+}
+
+export type KeyCounts = Record<KeyStatus | "all" | "live" | "ended", number>;
+
+/** Keys by status and in all, for headings, tabs and navigation. `live`: neither revoked nor expired. */
+export async function countKeys(actor: Can<"keys.read">): Promise<KeyCounts> {
+  const rows = await db.$queryRaw<{ status: KeyStatus; count: number }[]>`
+    select ${statusSql(now())} as "status", count(*)::int as "count" from "Key" k where ${visibleSql(actor)} group by 1`;
+  const none = { revoked: 0, expired: 0, paused: 0, scheduled: 0, rotating: 0, expiring: 0, active: 0 };
+  const counts: Record<KeyStatus, number> = { ...none, ...Object.fromEntries(rows.map(({ status, count }) => [status, count])) };
+  const all = rows.reduce((sum, { count }) => sum + count, 0);
+  const ended = counts.revoked + counts.expired;
+  return { ...counts, all, live: all - ended, ended };
 }

@@ -115,7 +115,8 @@ export const GenerateAuthToken = z.strictObject({ token_name: PlainText(100).opt
 export type GenerateAuthToken = z.output<typeof GenerateAuthToken>;
 export const AuthToken = z.object({ auth_token: z.string(), created_at_epoch_seconds: z.int(), token_name: z.string().nullable() });
 export type AuthToken = z.output<typeof AuthToken>;
-export const RevokeAuthToken = z.strictObject({ auth_token: z.string().max(1_000, "is longer than any key") });
+/** Text that is no token at all is 404, like one that nobody has. */
+export const RevokeAuthToken = z.strictObject({ auth_token: z.string() });
 export type RevokeAuthToken = z.output<typeof RevokeAuthToken>;
 
 export const bulkActions = ["pause", "resume", "revoke", "move"] as const;
@@ -164,7 +165,17 @@ export const KeyList = ListOf(Key);
 export const KeyFilter = z.object({
   ...PageQuery,
   group_id: z.string().optional(),
-  status: z.enum(keyStatuses, `must be one of ${keyStatuses.join(", ")}`).optional(),
+  status: z
+    .string()
+    .transform((text, context) => {
+      const named = text.split(",").filter(Boolean);
+      const statuses = keyStatuses.filter((status) => named.includes(status));
+      if (named.length > 0 && named.every((name) => (keyStatuses as readonly string[]).includes(name))) return statuses;
+      context.addIssue({ code: "custom", message: `must be of ${keyStatuses.join(", ")}` });
+      return z.NEVER;
+    })
+    .optional()
+    .describe(`${keyStatuses.join(", ")}: one, or several with commas between`),
   environment: z.enum(environments, `must be one of ${environments.join(", ")}`).optional(),
   q: z.string().trim().max(100).optional(),
   health: z.enum(healthCodes, `must be one of ${healthCodes.join(", ")}`).optional(),
@@ -195,6 +206,7 @@ export type KeyInsightQuery = z.output<typeof KeyInsightQuery>;
 
 const Seen = { calls: z.int(), last_at: z.string() };
 const Caller = {
+  /** Since `since`; the lists are the busiest 20 of these. */
   calls: z.int(),
   last_used_at: z.string().nullable(),
   /** Calls of each of the last 60 minutes, the newest last. */
@@ -206,18 +218,28 @@ const Caller = {
 /** The rotation's cockpit: who still calls with the old secret, and who already with the new, since the rotation began. */
 export const RotationView = z.object({
   rotation: Key.shape.rotation,
+  /** From when calls are counted: the rotation's beginning, or later where there are more than can be looked through. */
+  since: z.string(),
   old: z.object({ key_prefix: z.string(), ...Caller }).nullable(),
   new: z.object({ key_prefix: z.string(), ...Caller }),
 });
 export type RotationView = z.output<typeof RotationView>;
 
-/** What 30 days of calls suggest: the addresses seen as an allowlist, and the scopes really used. */
+/** What 30 days of accepted calls suggest: the addresses seen as an allowlist, and the scopes really used. */
 export const Suggestions = z.object({
+  /** From when calls are looked at: 30 days ago, or later where there are more than can be looked through. */
   since: z.string(),
   calls: z.int(),
+  /** The busiest 100. */
   addresses: z.array(z.object({ ip: z.string(), country: z.string().nullable(), ...Seen })),
+  address_count: z.int(),
+  /** Admits every address seen; empty when there is none, or when they come from too many networks for a list. */
   allowed_ips: z.array(z.string()),
-  scopes: z.object({ used: z.array(z.string()), unused: z.array(z.string()) }),
+  scopes: z.object({
+    used: z.array(z.string()),
+    unused: z.array(z.string()),
+    not_judged: z.array(z.string()).describe("no route of ours tells: they are asked for elsewhere, or nothing was called"),
+  }),
 });
 export type Suggestions = z.output<typeof Suggestions>;
 
@@ -262,6 +284,7 @@ export const HandOver = z.object({
   created_at: z.string(),
   expires_at: z.string(),
   opened_at: z.string().nullable(),
+  opened_from: z.object({ ip: z.string().nullable(), country: z.string().nullable(), user_agent: z.string().nullable() }).nullable(),
   recalled_at: z.string().nullable(),
 });
 export type HandOver = z.output<typeof HandOver>;
@@ -269,7 +292,9 @@ export type HandOver = z.output<typeof HandOver>;
 export const NewHandOver = HandOver.extend({ url: z.string() });
 export type NewHandOver = z.output<typeof NewHandOver>;
 export const HandOverList = z.object({ data: z.array(HandOver) });
-export const OpenHandOver = z.strictObject({ token: z.string().min(20).max(100) });
+export const OpenHandOver = z.strictObject({
+  token: z.string().min(20, "is too short").max(100, "is too long").describe("what stands behind the # of the link"),
+});
 export type OpenHandOver = z.output<typeof OpenHandOver>;
 export const OpenedHandOver = z.object({
   secret: z.string(),
@@ -285,7 +310,10 @@ export const ImportKeys = z.strictObject({
   organization_id: z.string().max(64),
   group_id: z.string().max(64),
   /** What every secret begins with, and its whole length in characters. */
-  prefix: z.string().regex(/^[A-Za-z0-9_-]{1,24}$/, "must be 1 to 24 of A-Z a-z 0-9 _ -"),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,24}$/, "must be 1 to 24 of A-Z a-z 0-9 _ -")
+    .describe("what every key begins with; one of this deployment's own means keys of another one, with its checksum"),
   length: z.int().min(24, "must be at least 24").max(512, "may be at most 512"),
   dry_run: z.boolean().optional(),
   keys: z

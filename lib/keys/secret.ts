@@ -73,6 +73,32 @@ export function hashSecret(text: string): string {
   return hash("sha256", text, "hex");
 }
 
+/** A form that secrets may have: what they begin with, and how long they are. */
+export interface Form {
+  prefix: string;
+  /** Of the whole text, in characters. */
+  length: number;
+  /** Ours, of today or under an earlier prefix; false for what was made elsewhere and imported. */
+  checksum: boolean;
+}
+
+export const ownForm = (prefix: string): Form => ({ prefix, length: prefix.length + BODY + CHECKSUM, checksum: true });
+
+/** Printable ASCII without spaces: what a header carries without being folded or cut. */
+export function isPrintable(text: string): boolean {
+  return /^[!-~]+$/.test(text);
+}
+
+export function hasForm(text: string, form: Form): boolean {
+  if (text.length !== form.length || !text.startsWith(form.prefix)) return false;
+  return form.checksum ? parseSecret(text, [form.prefix]) !== null : isPrintable(text);
+}
+
+/** Whether one text could begin and end like both. */
+export function formsOverlap(a: Form, b: Form): boolean {
+  return a.length === b.length && (a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix));
+}
+
 /** Whether `text` could be a key somebody put where it does not belong (a query string): an own prefix and a body's length of characters. */
 export function looksLikeSecret(text: string, prefixes: readonly string[]): boolean {
   return prefixes.some(

@@ -74,7 +74,7 @@ export async function verifyKey(actor: Can<"keys.verify">, input: VerifyKey, cal
 }
 
 /** What the key itself would have been answered. */
-const ERRORS: Record<RefusalCode, ErrorType> = {
+export const ERRORS: Record<RefusalCode, ErrorType> = {
   not_found: "unauthorized",
   revoked: "unauthorized",
   expired: "unauthorized",

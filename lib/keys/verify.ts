@@ -2,11 +2,10 @@ import "server-only";
 import { type Access, accessIncludes, type Environment, type Permission, reachOf } from "@/lib/access/permissions";
 import { chargeCredits } from "@/lib/credits/credits";
 import { verifyPool } from "@/lib/db";
-import { env } from "@/lib/env";
 import { databaseAway } from "@/lib/errors";
 import { addressGroup, type Block, blocksAdmit, toBlocks } from "@/lib/keys/addresses";
 import { Cache, LookUps } from "@/lib/keys/cache";
-import { parseSecret } from "@/lib/keys/secret";
+import { digestOf } from "@/lib/keys/forms";
 import { lease } from "@/lib/leases";
 import { type QuotaAccount, quotaAccount } from "@/lib/limits/quota";
 import { limitStore, type Taken } from "@/lib/limits/store";
@@ -118,7 +117,7 @@ const MOST_WAITING = 100;
 const MOST_SUSPECTS = 1_000;
 
 /** A snapshot with what decides about it, in the form it is asked in. */
-interface Entry {
+export interface Entry {
   key: KeySnapshot;
   rate: Limit;
   quota: QuotaAccount;
@@ -168,7 +167,7 @@ interface Row {
   used: number;
 }
 
-const LOOKUP = `
+const SELECT = `
 select s."id" as "secretId", s."endsAt", s."prefix", k."id" as "keyId", k."name", k."orgId", k."groupId", k."environment", k."access",
   k."scopes" as "keyScopes", k."requestsPerMinute" as "keyRpm", k."allowedIps" as "keyIps", k."notBefore", k."expiresAt", k."pausedAt", k."revokedAt",
   k."metadata", k."ownerId", u."name" as "ownerName",
@@ -178,16 +177,30 @@ select s."id" as "secretId", s."endsAt", s."prefix", k."id" as "keyId", k."name"
 from "KeySecret" s join "Key" k on k."id" = s."keyId" join "Group" g on g."id" = k."groupId" join "Org" o on o."id" = k."orgId" join "Plan" p on p."id" = o."planId"
   left join "User" u on u."id" = k."ownerId"
   left join "QuotaPeriod" q on q."orgId" = k."orgId" and q."environment" = k."environment" and q."month" = $2
-where s."hash" = $1`;
+`;
+const LOOKUP = `${SELECT}where s."hash" = $1`;
+/** The newest secret, which has no end. */
+const LOOKUP_KEY = `${SELECT}where k."id" = $1 order by s."endsAt" desc nulls first, s."createdAt" desc limit 1`;
 
 /** `text` as the caller sent it. Answers at once (no promise) when all that it takes is in memory. */
 export function verify(text: string, need: Need, nowMs: number): Verdict | Promise<Verdict> {
-  const { live, test } = env().keyPrefixes;
-  const secret = parseSecret(text, [live, test]);
-  if (secret === null) return refusal("not_found");
-  const known = lease()?.held() ? cache().get(secret.hash) : undefined;
-  if (known === undefined) return lookUp(secret.hash, need, nowMs).then((entry) => judge(entry, need, nowMs));
+  const digest = digestOf(text);
+  return digest instanceof Promise ? digest.then((found) => decide(found, need, nowMs)) : decide(digest, need, nowMs);
+}
+
+function decide(digest: string | null, need: Need, nowMs: number): Verdict | Promise<Verdict> {
+  if (digest === null) return refusal("not_found");
+  const known = lease()?.held() ? cache().get(digest) : undefined;
+  if (known === undefined) return lookUp(digest, need, nowMs).then((entry) => judge(entry, need, nowMs));
   return judge(known, need, nowMs);
+}
+
+/** Whose secret `text` is, in whatever state; null for nobody's. Nothing is judged or counted. `asker` is who is slowed down for guessing. */
+export async function identify(text: string, asker: Pick<Need, "ip" | "asker">, nowMs: number): Promise<KeySnapshot | null> {
+  const digest = await digestOf(text);
+  if (digest === null) return null;
+  const known = lease()?.held() ? cache().get(digest) : undefined;
+  return (known === undefined ? await lookUp(digest, asker, nowMs) : known)?.key ?? null;
 }
 
 /** How many keys verification knows by heart, and how often that was enough. */
@@ -212,14 +225,14 @@ function isWithin(key: KeySnapshot, { orgId, environment }: Within): boolean {
 }
 
 /** The key's own state; instants are compared as instants. A retired secret of a living key reads as revoked. */
-function stateRefusal(entry: Entry, nowMs: number): RefusalCode | null {
+export function stateRefusal(entry: Entry, nowMs: number): RefusalCode | null {
   if (entry.revoked || nowMs >= entry.endsAt) return "revoked";
   if (nowMs >= entry.expiresAt) return "expired";
   if (entry.paused) return "paused";
   return nowMs < entry.notBefore ? "scheduled" : null;
 }
 
-function rightsRefusal({ key, deactivated, addresses }: Entry, need: Need): { code: RefusalCode; needed: Needed | null } | null {
+export function rightsRefusal({ key, deactivated, addresses }: Entry, need: Need): { code: RefusalCode; needed: Needed | null } | null {
   if (deactivated) return { code: "account_deactivated", needed: null };
   for (const list of addresses) if (!blocksAdmit(list, need.ip)) return { code: "ip_not_allowed", needed: null };
   const lacks = (needed: Needed) => ({ code: "insufficient_scope" as const, needed });
@@ -313,6 +326,35 @@ async function charge(entry: Entry, need: Need, accepted: Accepted, nowMs: numbe
   return peek(entry, need, nowMs, (limits) => refusal("insufficient_credits", entry.key, limits));
 }
 
+/** A key as it would be judged now with its newest secret, and the lists that its addresses come from. For answers about it, not for calls. */
+export async function readEntry(keyId: string, nowMs: number): Promise<Rehearsed | null> {
+  const { rows } = await verifyPool().query<Row>({ name: "verify_key", text: LOOKUP_KEY, values: [keyId, monthOf(nowMs)] });
+  const row = rows[0];
+  if (row === undefined) return null;
+  const { keyIps, groupIps, orgIps, archivedAt, keyScopes } = row;
+  return {
+    entry: toEntry(row, nowMs),
+    lists: { key: keyIps, group: groupIps, organization: orgIps },
+    isArchived: archivedAt !== null,
+    keyScopes,
+  };
+}
+
+export interface Rehearsed {
+  entry: Entry;
+  lists: { key: string[]; group: string[]; organization: string[] };
+  /** Its group is. */
+  isArchived: boolean;
+  /** Also those that the organization does not have. */
+  keyScopes: string[];
+}
+
+/** What is left of a key's limits; nothing counted. Throws when the database is away. */
+export async function readLimits(entry: Entry, need: Need, nowMs: number): Promise<Limits> {
+  await entry.quota.refresh(nowMs);
+  return toLimits(entry, await limitStore().peek(limitsOf(entry, need), nowMs), nowMs);
+}
+
 function refusal(
   code: RefusalCode,
   key: KeySnapshot | null = null,
@@ -324,7 +366,7 @@ function refusal(
 }
 
 /** Well-formed secrets that nobody made are limited per address, so that guessing is slow; valid keys from there still pass. */
-function unknownLimit({ ip, asker }: Need): Limit | null {
+function unknownLimit({ ip, asker }: Pick<Need, "ip" | "asker">): Limit | null {
   const who = ip === null ? asker : addressGroup(ip);
   return who === null ? null : { name: "unknown", subject: `unknown:${who}`, limit: UNKNOWN_PER_MINUTE, windowSeconds: 60 };
 }
@@ -355,7 +397,7 @@ function cache(): Cache<Entry> {
 
 const lookUps = () => once("keys.lookups", () => new LookUps<Entry>());
 
-async function lookUp(hash: string, need: Need, nowMs: number): Promise<Entry | null> {
+async function lookUp(hash: string, need: Pick<Need, "ip" | "asker">, nowMs: number): Promise<Entry | null> {
   const limit = unknownLimit(need);
   const [state] = limit === null ? [] : await limitStore().peek([limit], nowMs);
   const suspect = state?.remaining === 0;

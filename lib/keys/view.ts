@@ -1,33 +1,60 @@
 import "server-only";
 import type { Can } from "@/lib/access/permissions";
-import { db, type Prisma } from "@/lib/db";
+import { db, Prisma } from "@/lib/db";
 import { notFound } from "@/lib/errors";
 import { isId } from "@/lib/ids";
+import { EXPIRING_DAYS } from "@/lib/keys/health";
 import type { Key, KeyStatus } from "@/lib/keys/schema";
 
 /** Which keys an actor sees, and how a key looks from outside. */
 
-export const EXPIRING_DAYS = 14;
-const LIVE_SECRETS = { orderBy: { createdAt: "desc" }, take: 2 } as const;
+/** The lasting secret first, then the one that works longest beside it. */
+const LASTING_FIRST: Prisma.KeySecretOrderByWithRelationInput[] = [{ endsAt: { sort: "desc", nulls: "first" } }, { createdAt: "desc" }];
 export const WITH = {
-  secrets: LIVE_SECRETS,
+  secrets: { orderBy: LASTING_FIRST, take: 2 },
   owner: { select: { id: true, name: true } },
   org: { select: { id: true, name: true } },
 } as const;
 export type KeyRow = Prisma.KeyGetPayload<{ include: typeof WITH }>;
 
+type Looking = Can<"keys.read"> | Can<"keys.update"> | Can<"keys.revoke">;
+
 /** The keys an actor may see (or, with another permission, change or end): every look-up of a key starts here. */
-export function visible(actor: Can<"keys.read"> | Can<"keys.update"> | Can<"keys.revoke">): Prisma.KeyWhereInput {
-  const where: Prisma.KeyWhereInput = { orgId: actor.orgId };
-  if (actor.type === "key" && actor.environment === "test") where.environment = "test";
-  if (actor.reach === "group") where.groupId = actor.groupId ?? "";
-  if (actor.reach === "own" && actor.type === "key") where.id = actor.id ?? "";
-  if (actor.reach === "own" && actor.type === "user")
-    where.OR = [{ createdByType: "user", createdById: actor.id ?? "" }, { ownerId: actor.id ?? "" }];
-  return where;
+export function visible(actor: Looking): Prisma.KeyWhereInput {
+  const { orgId, environment, groupId, id, personId } = sightOf(actor);
+  return {
+    orgId,
+    ...(environment === null ? {} : { environment }),
+    ...(groupId === null ? {} : { groupId }),
+    ...(id === null ? {} : { id }),
+    ...(personId === null ? {} : { OR: [{ createdByType: "user", createdById: personId }, { ownerId: personId }] }),
+  };
 }
 
-export async function findKey(actor: Can<"keys.read"> | Can<"keys.update"> | Can<"keys.revoke">, id: string): Promise<KeyRow> {
+/** The same of a row of "Key" named k. */
+export function visibleSql(actor: Looking): Prisma.Sql {
+  const { orgId, environment, groupId, id, personId } = sightOf(actor);
+  const conditions = [Prisma.sql`k."orgId" = ${orgId}`];
+  if (environment !== null) conditions.push(Prisma.sql`k."environment" = ${environment}`);
+  if (groupId !== null) conditions.push(Prisma.sql`k."groupId" = ${groupId}`);
+  if (id !== null) conditions.push(Prisma.sql`k."id" = ${id}`);
+  if (personId !== null)
+    conditions.push(Prisma.sql`((k."createdByType" = 'user' and k."createdById" = ${personId}) or k."ownerId" = ${personId})`);
+  return Prisma.join(conditions, " and ");
+}
+
+/** Null: any. An actor that has no id or group sees nothing where one is asked for. */
+function sightOf(actor: Looking) {
+  return {
+    orgId: actor.orgId,
+    environment: actor.type === "key" && actor.environment === "test" ? "test" : null,
+    groupId: actor.reach === "group" ? (actor.groupId ?? "") : null,
+    id: actor.reach === "own" && actor.type === "key" ? (actor.id ?? "") : null,
+    personId: actor.reach === "own" && actor.type === "user" ? (actor.id ?? "") : null,
+  };
+}
+
+export async function findKey(actor: Looking, id: string): Promise<KeyRow> {
   const row = isId("key", id) ? await db.key.findFirst({ where: { AND: [visible(actor), { id }] }, include: WITH }) : null;
   if (row === null) throw notFound();
   return row;

@@ -23,6 +23,7 @@ import { newId } from "@/lib/ids";
 import { insertKey, type KeyToInsert } from "@/lib/keys/keys";
 import { insertOrg } from "@/lib/orgs/orgs";
 import { testDatabase } from "@/lib/testing/database";
+import type { UsageRecord } from "@/lib/usage/record";
 
 export const SECRET = "a secret of the tests that is long enough";
 
@@ -143,6 +144,31 @@ export async function newKey(
     request: origin(),
   };
   return { id: key.id, secret: key.secret, prefix: key.key_prefix, groupId, actor };
+}
+
+/** A call of the key, for drain(): accepted, from 203.0.113.7, now. */
+export function newCall(org: TestOrg, key: TestKey, changed: Partial<UsageRecord> = {}): UsageRecord {
+  return {
+    requestId: newId("req"),
+    at: Date.now(),
+    orgId: org.id,
+    groupId: key.groupId,
+    keyId: key.id,
+    secretId: "sec_1",
+    keyPrefix: key.prefix,
+    environment: key.actor.environment ?? "live",
+    method: "GET",
+    route: "/v1/status",
+    status: 200,
+    outcome: "accepted",
+    latencyUs: 1_500,
+    credits: 0,
+    counted: false,
+    ip: "203.0.113.7",
+    country: "NL",
+    userAgent: "tests/1",
+    ...changed,
+  };
 }
 
 /** The audit events of an organization in their order. */

@@ -42,6 +42,8 @@ export class Batch {
   readonly sumLines: string[] = [];
   /** How many lines could not be read. */
   unreadable = 0;
+  /** Of the earliest call. */
+  firstAt = "";
   #buckets = new Map<string, Bucket>();
   #sums = new Map<string, SumRow>();
 
@@ -62,6 +64,7 @@ export class Batch {
     const bin = binOf(head.latencyUs);
     while (bucket.latency.length <= bin) bucket.latency.push(0);
     bucket.latency[bin] = (bucket.latency[bin] as number) + head.calls;
+    if (this.firstAt === "" || head.createdAt < this.firstAt) this.firstAt = head.createdAt;
     if (head.createdAt >= bucket.lastAt) {
       bucket.lastAt = head.createdAt;
       bucket.lastLine = line;

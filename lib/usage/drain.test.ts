@@ -78,6 +78,44 @@ async function scene(): Promise<{ org: TestOrg; key: TestKey }> {
   return { org, key: await newKey(org) };
 }
 
+describe("a secret that is running out", () => {
+  const secretOf = (key: TestKey) => db.keySecret.findFirstOrThrow({ where: { keyId: key.id } });
+  const endIn = (key: TestKey, ms: number) =>
+    owner.query('update "KeySecret" set "endsAt" = $2 where "keyId" = $1', [key.id, new Date(NOW + ms)]);
+
+  test("keeps the instant of its last call, whoever drains what in which order", async () => {
+    const { org, key } = await scene();
+    await endIn(key, HOUR);
+    const secretId = (await secretOf(key)).id;
+    for (const seconds of [5, 2, 9]) await drain([recordOf(org, key, { secretId, at: NOW + seconds * 1_000 })]);
+    expect((await secretOf(key)).lastUsedAt).toEqual(new Date(NOW + 9_000));
+  });
+
+  test("is not told of calls with the key's other secret", async () => {
+    const { org, key } = await scene();
+    await endIn(key, HOUR);
+    await drain([recordOf(org, key, { secretId: "sec_other" })]);
+    expect((await secretOf(key)).lastUsedAt).toBeNull();
+  });
+
+  test("counts refusals that were summed", async () => {
+    const { org, key } = await scene();
+    await endIn(key, HOUR);
+    const secretId = (await secretOf(key)).id;
+    await drainLines(bytesOf([recordOf(org, key, { secretId, at: NOW + 61_500, outcome: "rate_limit_exceeded", status: 429 })], true));
+    expect((await secretOf(key)).lastUsedAt).toEqual(new Date(NOW + 60_000));
+  });
+
+  test("is left alone once it has ended, and so is one that lasts", async () => {
+    const [ended, lasts] = [await scene(), await scene()];
+    await endIn(ended.key, -1);
+    for (const { org, key } of [ended, lasts]) {
+      await drain([recordOf(org, key, { secretId: (await secretOf(key)).id })]);
+      expect((await secretOf(key)).lastUsedAt).toBeNull();
+    }
+  });
+});
+
 async function countsOf(org: TestOrg, key: TestKey): Promise<{ rows: number; summed: number; requestCount: number }> {
   const [rows, sum, row] = await Promise.all([
     db.usageEvent.count({ where: { orgId: org.id } }),

@@ -4,7 +4,7 @@ import pg from "pg";
 import { env } from "@/lib/env";
 import { describe, log } from "@/lib/log";
 import { once } from "@/lib/runtime";
-import { Batch } from "@/lib/usage/batch";
+import { Batch, type Use } from "@/lib/usage/batch";
 import { columns, headOf, madeAt, toLine } from "@/lib/usage/line";
 import type { UsageRecord } from "@/lib/usage/record";
 import { type Position, removeSpool, setAside } from "@/lib/usage/spool";
@@ -97,7 +97,9 @@ export async function drainLines(bytes: Buffer, span?: Span): Promise<{ lines: n
       const counted = await insertRows(client, batch, bytes);
       await insertSums(client, counted);
       await insertBuckets(client, counted);
-      await updateKeys(client, counted);
+      const uses = counted.uses();
+      await updateKeys(client, uses);
+      await updateSecrets(client, uses, counted);
       if (span !== undefined) await claimQuota(client, counted, span.name);
       return true;
     },
@@ -260,8 +262,7 @@ async function insertBuckets(client: pg.PoolClient, batch: Batch): Promise<void>
   });
 }
 
-async function updateKeys(client: pg.PoolClient, batch: Batch): Promise<void> {
-  const uses = batch.uses();
+async function updateKeys(client: pg.PoolClient, uses: readonly Use[]): Promise<void> {
   const lock = `select from "Key" where "id" = any($1::text[]) order by "id" for no key update`;
   await client.query({ name: "usage_lock_keys", text: lock, values: [uses.map(({ keyId }) => keyId)] });
   await client.query({
@@ -273,6 +274,26 @@ async function updateKeys(client: pg.PoolClient, batch: Batch): Promise<void> {
       from json_to_recordset($1::json) as u("keyId" text, "calls" int, "at" timestamptz(3), "ip" text, "agent" text)
       where k."id" = u."keyId"`,
     values: [JSON.stringify(uses)],
+  });
+}
+
+/** Whether anybody still calls with a secret that is running out. Few keys have one: only of those are the rows just written looked at. */
+async function updateSecrets(client: pg.PoolClient, uses: readonly Use[], { firstAt, sumLines }: Batch): Promise<void> {
+  if (uses.length === 0) return;
+  const since = sumLines.length === 0 ? firstAt : `${firstAt.slice(0, 16)}:00Z`; // a sum of refusals stands at the beginning of its minute
+  await client.query({
+    name: "usage_secrets",
+    text: `
+      update "KeySecret" s set "lastUsedAt" = u."at"
+      from (
+        select r."id", (
+          select max(e."createdAt") from "UsageEvent" e
+          where e."keyId" = r."keyId" and e."secretId" = r."id" and e."createdAt" >= $2::timestamptz
+        ) as "at"
+        from "KeySecret" r where r."keyId" = any($1::text[]) and r."endsAt" > $2::timestamptz
+      ) u
+      where s."id" = u."id" and (s."lastUsedAt" is null or s."lastUsedAt" < u."at")`,
+    values: [uses.map(({ keyId }) => keyId), since],
   });
 }
 

@@ -1,122 +1,142 @@
 import type { Metadata } from "next";
+import Link from "next/link";
 import { DocsPage } from "@/components/docs/docs-page";
 import { EndpointEntry, type EndpointView } from "@/components/docs/endpoint-entry";
-import { rowsOf, type SchemaRow } from "@/components/docs/schema-rows";
+import { Facts } from "@/components/docs/facts";
+import { rowsOf } from "@/components/docs/schema-rows";
 import type { Base } from "@/components/docs/snippet";
-import { accesses, callersOf, isOrgPermission, reachOf, roles } from "@/lib/access/permissions";
+import { CodeBlock } from "@/components/ui/code-block";
+import { callersOf, isOrgPermission } from "@/lib/access/permissions";
+import { toCurl } from "@/lib/curl";
 import type { Endpoint } from "@/lib/endpoint";
 import { env } from "@/lib/env";
 import { endpoints } from "@/lib/http/app";
-import { errorsOf } from "@/lib/http/openapi";
+import { callersIn, countsOf, parameterWords, pathParameters, tagWords, titleOf } from "@/lib/http/describe";
+import { exampleOfInput, exampleOfOutput } from "@/lib/http/examples";
+import { errorExample, errorsOf } from "@/lib/http/openapi";
 
 export const metadata: Metadata = { title: "API reference" };
+
+const calling = { id: "calling", label: "How to call" };
 
 export default function ReferencePage() {
   const { publicUrl, publicUrlIsSet } = env();
   const base: Base = { url: publicUrl, isSet: publicUrlIsSet };
-  const tags = [...new Set(endpoints.map(({ tag }) => tag))];
+  const found = new Set(endpoints.map(({ tag }) => tag));
+  const tags = [...Object.keys(tagWords).filter((tag) => found.has(tag)), ...[...found].filter((tag) => tagWords[tag] === undefined)];
+  const groups = tags.map((tag) => ({ tag, entries: endpoints.filter((endpoint) => endpoint.tag === tag) }));
   return (
     <DocsPage
       wide
       title="API reference"
       lead="Every endpoint, generated from the declarations that serve it. Lists answer data, has_more and next_cursor; hand the cursor back to read on. Times are ISO 8601 in UTC."
-      contents={tags.map((tag) => ({ id: idOf(tag), label: tag }))}
+      contents={[
+        calling,
+        ...groups.map(({ tag, entries }) => ({
+          id: idOf(tag),
+          label: tag,
+          entries: entries.map((endpoint) => ({ id: idOf(`${endpoint.method} ${endpoint.path}`), label: titleOf(endpoint) })),
+        })),
+      ]}
     >
-      {tags.map((tag) => (
-        <section key={tag} aria-labelledby={idOf(tag)} className="mb-10">
-          <h2 id={idOf(tag)} className="mb-4 text-h2 font-semibold">
+      <section aria-labelledby={calling.id} className="mb-14 grid gap-x-10 gap-y-4 2xl:grid-cols-[minmax(0,1fr)_400px]">
+        <div className="min-w-0">
+          <h2 id={calling.id} className="mb-4 text-h2 font-semibold">
+            {calling.label}
+          </h2>
+          <Facts items={ways} />
+          <p className="mt-4 text-lg text-fg-2">
+            Every answer carries <code className="mono">X-Request-Id</code> and what is left of its limits. Unknown fields of a change are
+            refused, those of a data route ignored. Every error has the same body;{" "}
+            <Link href="/docs/errors" className="link">
+              what each one means
+            </Link>
+            .
+          </p>
+        </div>
+        <CodeBlock
+          label="error example"
+          language="json"
+          code={JSON.stringify(errorExample("rate_limit_exceeded"), null, 2)}
+          className="self-start"
+        />
+      </section>
+      {groups.map(({ tag, entries }) => (
+        <section key={tag} aria-labelledby={idOf(tag)} className="mb-14">
+          <h2 id={idOf(tag)} className="text-h2 font-semibold">
             {tag}
           </h2>
-          {endpoints
-            .filter((endpoint) => endpoint.tag === tag)
-            .map((endpoint) => (
-              <EndpointEntry key={`${endpoint.method} ${endpoint.path}`} endpoint={toView(endpoint)} base={base} />
-            ))}
+          <p className="mt-1 mb-4 text-lg text-fg-2">{tagWords[tag]}</p>
+          {entries.map((endpoint) => (
+            <EndpointEntry key={`${endpoint.method} ${endpoint.path}`} endpoint={toView(endpoint)} base={base} />
+          ))}
         </section>
       ))}
     </DocsPage>
   );
 }
 
+const ways = [
+  {
+    term: "Authorization: Bearer …",
+    value: "A key. X-API-Key: … says the same. Never in the address. From a browser on any site too: a key needs no cookie.",
+  },
+  {
+    term: "Cookie and Latchkey-Organization",
+    value:
+      "A person signed in to the console, and the id or slug of the organization. “Session only” marks what a key cannot call. Changes are taken from the console’s own pages only, as JSON.",
+  },
+  { term: "X-Admin-Token", value: "The operator. Without ADMIN_TOKEN these calls are not there." },
+  { term: "Nothing", value: "What anybody may call, up to a limit per address." },
+];
+
 function toView(endpoint: Endpoint): EndpointView {
   const { method, path, summary, scope, status } = endpoint;
-  const body = endpoint.body === null ? [] : rowsOf(endpoint.body, "input");
+  const route = `${method} ${path}`;
+  const answer = exampleOfOutput(endpoint.returns, route);
   return {
-    id: idOf(`${method} ${path}`),
+    id: idOf(route),
     method,
     path,
     summary,
     scope,
     status,
     callers: callersIn(endpoint),
-    counts: endpoint.free
-      ? "against nothing"
-      : callersOf(endpoint.permission).key
-        ? "against the key’s limit and the quota"
-        : endpoint.perAddress !== null
-          ? `up to ${endpoint.perAddress} a minute from one address`
-          : callersOf(endpoint.permission).operator
-            ? "against the operator’s limit"
-            : "against the person’s limit, no quota",
-    pathParameters: [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? ""),
-    query: endpoint.query === null ? [] : rowsOf(endpoint.query, "input"),
-    body,
+    counts: countsOf(endpoint),
+    inParts: endpoint.event !== null,
+    parameters: [
+      ...pathParameters(path).map(({ name, description }) => ({
+        path: name,
+        kind: "text, in the path",
+        words: description,
+        isRequired: true,
+      })),
+      ...(endpoint.query === null ? [] : rowsOf(endpoint.query, "input").map((row) => ({ words: parameterWords(row.path), ...row }))),
+    ],
+    body: endpoint.body === null ? [] : rowsOf(endpoint.body, "input"),
     returns: rowsOf(endpoint.returns, "output"),
-    errors: [...errorsOf(endpoint)].toSorted(([a], [b]) => a - b).map(([code, types]) => ({ status: code, types })),
-    example: exampleOf(endpoint, body),
+    errors: [...errorsOf(endpoint)].map(([code, types]) => ({ status: code, types })),
+    example: curlOf(endpoint, route),
+    answer: Object.keys(answer).length === 0 ? null : JSON.stringify(answer, null, 2),
   };
 }
 
-function callersIn({ permission }: Endpoint): string[] {
-  const { key, session, operator, anonymous } = callersOf(permission);
-  const keys = accesses.filter((access) => reachOf({ type: "key", role: access }, permission) !== null);
-  const people = roles.filter((role) => reachOf({ type: "user", role }, permission) !== null);
+function curlOf(endpoint: Endpoint, route: string): string {
+  const { key, session, operator } = callersOf(endpoint.permission);
+  const headers = operator && !key ? ['"X-Admin-Token: $ADMIN_TOKEN"'] : session ? sessionHeaders(endpoint) : [];
+  const params = Object.fromEntries(pathParameters(endpoint.path).map(({ name, example }) => [name, example]));
+  const body = endpoint.body === null ? {} : { body: exampleOfInput(endpoint.body, route) };
+  return toCurl({ route, params, ...body, ...(key ? {} : { headers }) }, "$BASE");
+}
+
+/** A call by hand; the console's pages send the first two by themselves. */
+function sessionHeaders({ method, permission, body }: Endpoint): string[] {
   return [
-    ...(key ? [keys.length === accesses.length ? "any key" : `keys with access ${keys.join(", ")}`] : []),
-    ...(session
-      ? [
-          `${people.length === roles.length ? "people signed in" : `people signed in as ${people.join(", ")}`}${key ? "" : ", session only"}`,
-        ]
-      : []),
-    ...(operator ? ["the operator, with X-Admin-Token"] : []),
-    ...(anonymous ? ["anybody"] : []),
+    '"Cookie: $SESSION"',
+    ...(isOrgPermission(permission) ? ['"Latchkey-Organization: $ORGANIZATION"'] : []),
+    ...(method === "GET" ? [] : ["'Sec-Fetch-Site: same-origin'"]),
+    ...(method === "GET" || body !== null ? [] : ["'Content-Type: application/json'"]),
   ];
-}
-
-function exampleOf({ method, path, permission }: Endpoint, body: readonly SchemaRow[]): string {
-  const { key, operator, anonymous } = callersOf(permission);
-  const headers = key
-    ? ['-H "X-API-Key: $LATCHKEY_API_KEY"']
-    : operator
-      ? ['-H "X-Admin-Token: $ADMIN_TOKEN"']
-      : anonymous
-        ? []
-        : ['-H "Cookie: $SESSION"', ...(isOrgPermission(permission) ? ['-H "Latchkey-Organization: $ORGANIZATION"'] : [])];
-  const fields = body.filter((row) => row.isRequired && !row.path.includes("."));
-  const lines = [
-    `curl ${method === "GET" ? "" : `-X ${method} `}$BASE${path.replace(/\{(\w+)\}/g, "$ID")}`,
-    ...headers,
-    ...(fields.length === 0
-      ? []
-      : [
-          '-H "Content-Type: application/json"',
-          `-d '${JSON.stringify(Object.fromEntries(fields.map((row) => [row.path, sampleOf(row)])))}'`,
-        ]),
-  ];
-  return lines.join(" \\\n  ");
-}
-
-const samples: Record<string, string> = {
-  name: "Invoice intake",
-  email: "maya@example.com",
-  password: "…",
-  organization: "Kestrel Papers",
-  company: "Kestrel Papers",
-  token: "…",
-};
-
-function sampleOf({ path, kind }: SchemaRow): string {
-  return samples[path] ?? (kind.includes(" · ") ? (kind.split(" · ", 1)[0] ?? "") : path === "tier" ? "starter" : "…");
 }
 
 function idOf(text: string): string {

@@ -1,0 +1,429 @@
+"use client";
+
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { ArrowRight, Plus, X } from "lucide-react";
+import { type ReactNode, useState } from "react";
+import { AddressList } from "@/components/ui/address-list";
+import { Button } from "@/components/ui/button";
+import { Checkbox } from "@/components/ui/checkbox";
+import { CopyAsCurl } from "@/components/ui/copy-as-curl";
+import { Dialog } from "@/components/ui/dialog";
+import { Field, Input, Select } from "@/components/ui/field";
+import { Notice } from "@/components/ui/notice";
+import { Segmented } from "@/components/ui/segmented";
+import { toastDone } from "@/components/ui/toaster";
+import { isApiError } from "@/lib/api";
+import { formatDate, formatNumber } from "@/lib/format";
+import { groupsQuery } from "@/lib/groups/client";
+import { suggestionsQuery, updateKey } from "@/lib/keys/client";
+import type { Key } from "@/lib/keys/schema";
+import { orgQuery } from "@/lib/orgs/client";
+import { Failure } from "./failure";
+import { accessNames, bodyOf, type Change, changesOf, type Draft, draftOf, lossesOf, problemsOf } from "./key-draft";
+import { useLastDay } from "./last-day";
+import { useKeyChanged } from "./use-key-changed";
+
+type EditKeyDialogProps = {
+  org: string;
+  state: Key;
+  /** What a suggestion proposes; the dialog opens at it. */
+  proposed?: Partial<Pick<Draft, "allowed_ips" | "scopes">> | undefined;
+  /** Whether this person may give access admin. The API asks again. */
+  mayAdmin?: boolean | undefined;
+  onClose: () => void;
+};
+
+/** Every field that may change, and before it is saved what becomes of each. Render it while it is open. */
+export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onClose }: EditKeyDialogProps) {
+  const changed = useKeyChanged(org);
+  // The key as it was when the dialog opened: what somebody else changes meanwhile is not sent back.
+  const [base, setBase] = useState(state);
+  const [draft, setDraft] = useState<Draft>({ ...draftOf(state), ...proposed });
+  const [wrong, setWrong] = useState<Record<string, string>>({});
+  const groups = useQuery(groupsQuery(org)).data?.data ?? [];
+  const organization = useQuery(orgQuery(org)).data;
+  const lastDay = useLastDay(org, state.id).data;
+  const suggestions = useQuery(suggestionsQuery(org, state.id)).data;
+  const update = useMutation({
+    mutationFn: () => updateKey(org, base.id, bodyOf(base, draft, Date.now())),
+    onSuccess: (key) => {
+      changed(key);
+      onClose();
+      toastDone(`${key.name} is changed`);
+    },
+    onError: (error) => {
+      if (!isApiError(error)) return;
+      setWrong(error.details);
+      focusWrong();
+    },
+  });
+  const now = Date.now();
+  const groupName = (id: string) => groups.find((group) => group.id === id)?.name ?? "An archived group";
+  const changes = changesOf(base, draft, now, groupName);
+  const losses = lossesOf(base, draft, now, {
+    addresses: suggestions && lastDay ? [...suggestions.addresses, ...lastDay.addresses] : undefined,
+    usedScopes: suggestions?.scopes.used,
+  });
+  // A key keeps scopes that its organization has lost, until they are taken away here.
+  const scopes = [...new Set([...(organization?.scopes ?? []), ...base.scopes])];
+  const overtaken = update.isPending ? [] : changesOf(base, draftOf(state), now, groupName);
+
+  const set = (change: Partial<Draft>, field: string) => {
+    setDraft({ ...draft, ...change });
+    setWrong(Object.fromEntries(Object.entries(wrong).filter(([path]) => !path.startsWith(field))));
+  };
+  const error = (field: string) => sentence(Object.entries(wrong).find(([path]) => path === field || path.startsWith(`${field}.`))?.[1]);
+  const submit = () => {
+    if (changes.length === 0) return;
+    const problems = problemsOf(base, draft, Date.now());
+    setWrong(problems);
+    if (Object.keys(problems).length === 0) update.mutate();
+    else focusWrong();
+  };
+
+  if (state.status === "revoked" && !update.isPending) {
+    return (
+      <Dialog
+        open
+        onOpenChange={(open) => open || onClose()}
+        title={
+          <>
+            <bdi>{state.name}</bdi> is revoked
+          </>
+        }
+        description="That happened while this dialog was open. A revoked key does not change any more."
+        footer={<Button onClick={onClose}>Close</Button>}
+      />
+    );
+  }
+  return (
+    <Dialog
+      open
+      size="create"
+      onOpenChange={(open) => open || update.isPending || onClose()}
+      title={
+        <>
+          Edit <bdi>{base.name}</bdi>
+        </>
+      }
+      description="A change holds for the next call. Secrets and history stay as they are."
+      onSubmit={submit}
+      footer={
+        <>
+          <span className="mr-auto">
+            <CopyAsCurl route="PATCH /v1/api-keys/{id}" params={{ id: base.id }} body={bodyOf(base, draft, now)} />
+          </span>
+          <Button onClick={onClose} disabled={update.isPending}>
+            Cancel
+          </Button>
+          <Button
+            type="submit"
+            variant="primary"
+            busy={update.isPending}
+            busyLabel="Saving"
+            {...(changes.length === 0 ? { reason: "Nothing is changed yet" } : {})}
+          >
+            Save changes
+          </Button>
+        </>
+      }
+    >
+      {overtaken.length > 0 && (
+        <Notice
+          tone="warn"
+          role="status"
+          title="Somebody else changed this key."
+          action={
+            <Button
+              size="xs"
+              onClick={() => {
+                setBase(state);
+                setDraft(draftOf(state));
+                setWrong({});
+              }}
+            >
+              Show theirs
+            </Button>
+          }
+        >
+          {overtaken.map(({ label }) => label).join(", ")}. What you save here changes only what you changed.
+        </Notice>
+      )}
+      <div className="grid gap-5 md:grid-cols-2">
+        <Field label="Name" error={error("name")}>
+          <Input
+            data-initial-focus={Object.keys(proposed).length === 0 ? true : undefined}
+            value={draft.name}
+            maxLength={200}
+            autoComplete="off"
+            onChange={(event) => set({ name: event.target.value }, "name")}
+          />
+        </Field>
+        <Field label="Group" error={error("group_id")}>
+          <Select value={draft.group_id} onChange={(event) => set({ group_id: event.target.value }, "group_id")}>
+            {!groups.some((group) => group.id === base.group_id) && <option value={base.group_id}>{groupName(base.group_id)}</option>}
+            {groups.map((group) => (
+              <option key={group.id} value={group.id}>
+                {group.name}
+              </option>
+            ))}
+          </Select>
+        </Field>
+      </div>
+      <div className="grid gap-1.5">
+        <span className="font-medium">Access</span>
+        <Segmented
+          label="Access"
+          value={draft.access}
+          onValueChange={(access) => set({ access }, "access")}
+          options={(["read", "write", "full", "admin"] as const).map((access) => ({
+            value: access,
+            label: accessNames[access],
+            disabled: access === "admin" && !mayAdmin && base.access !== "admin",
+          }))}
+          className="w-full max-w-96"
+        />
+        <Wrong>{error("access")}</Wrong>
+      </div>
+      <Place of="Suggested scopes" isProposed={proposed.scopes !== undefined}>
+        <fieldset className="min-w-0">
+          <legend className="font-medium">Scopes</legend>
+          <div className="mt-0.5 grid grid-cols-2 gap-x-4 md:grid-cols-3">
+            {scopes.map((scope) => (
+              <Checkbox
+                key={scope}
+                label={<span className="mono wrap-anywhere">{scope}</span>}
+                checked={draft.scopes.includes(scope)}
+                onChange={(event) =>
+                  set({ scopes: scopes.filter((each) => (each === scope ? event.target.checked : draft.scopes.includes(each))) }, "scopes")
+                }
+              />
+            ))}
+          </div>
+          <Wrong>{error("scopes")}</Wrong>
+        </fieldset>
+      </Place>
+      <Place of="Suggested addresses" isProposed={proposed.allowed_ips !== undefined}>
+        <AddressList
+          label="Allowed addresses"
+          value={draft.allowed_ips}
+          onChange={(allowed_ips) => set({ allowed_ips }, "allowed_ips")}
+          errors={wrong}
+          help="One address or range a line. Empty: any address that its group and the organization allow."
+        />
+      </Place>
+      <div className="grid gap-5 md:grid-cols-2">
+        <Field
+          label="Limit of its own"
+          aside="optional"
+          error={error("rate_limit_rpm")}
+          help={organization && `It may only lower the organization’s ${formatNumber(organization.requests_per_minute)} a minute.`}
+        >
+          <Input
+            value={draft.limit}
+            inputMode="numeric"
+            autoComplete="off"
+            unit="per minute"
+            onChange={(event) => set({ limit: event.target.value.replace(/\D/g, "") }, "rate_limit_rpm")}
+          />
+        </Field>
+        <Field label="Valid from" aside="optional" error={error("not_before")} help="Your time. Before that every call is refused.">
+          <Input
+            type="datetime-local"
+            value={draft.not_before}
+            onChange={(event) => set({ not_before: event.target.value }, "not_before")}
+          />
+        </Field>
+        <Field
+          label="Expires"
+          help={draft.expiry === "never" ? "It works until somebody revokes it." : undefined}
+          error={draft.expiry === "date" ? undefined : error("expires_at")}
+        >
+          <Select value={draft.expiry} onChange={(event) => set({ expiry: event.target.value as Draft["expiry"] }, "expires_at")}>
+            <option value="same">{base.expires_at === null ? "Never, as now" : `${formatDate(new Date(base.expires_at))}, as now`}</option>
+            <option value="30">In 30 days</option>
+            <option value="90">In 90 days</option>
+            <option value="365">In a year</option>
+            {base.expires_at !== null && <option value="never">Never</option>}
+            <option value="date">On a date</option>
+          </Select>
+        </Field>
+        {draft.expiry === "date" ? (
+          <Field label="Last day" help="It works until the end of that day, your time." error={error("expires_at")}>
+            <Input type="date" value={draft.expiry_date} onChange={(event) => set({ expiry_date: event.target.value }, "expires_at")} />
+          </Field>
+        ) : (
+          <span className="max-md:hidden" />
+        )}
+        <Field label="Owner" help="Hears when somebody else rotates, pauses or revokes it." error={error("owner")}>
+          <Select value={draft.owner} onChange={(event) => set({ owner: event.target.value as Draft["owner"] }, "owner")}>
+            <option value="same">{base.owner.type === "organization" ? "The organization, as now" : `${base.owner.name}, as now`}</option>
+            {base.owner.type === "organization" ? (
+              <option value="member">You</option>
+            ) : (
+              <option value="organization">The organization</option>
+            )}
+          </Select>
+        </Field>
+      </div>
+      <Metadata pairs={draft.metadata} error={error("metadata")} onChange={(metadata) => set({ metadata }, "metadata")} />
+      <Preview changes={changes} losses={losses} />
+      <Failure title="Nothing was changed." error={hasField(update.error) ? null : update.error} />
+    </Dialog>
+  );
+}
+
+/** Where a suggestion was filled in the dialog begins, so that it is seen. */
+function Place({ of, isProposed, children }: { of: string; isProposed: boolean; children: ReactNode }) {
+  if (!isProposed) return children;
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset would name what has a label of its own
+    <div role="group" aria-label={of} tabIndex={-1} data-initial-focus className="-m-2 rounded-lg bg-page p-2 focus-visible:outline-none">
+      {children}
+    </div>
+  );
+}
+
+function Metadata({
+  pairs,
+  error,
+  onChange,
+}: {
+  pairs: Draft["metadata"];
+  error: ReactNode;
+  onChange: (pairs: Draft["metadata"]) => void;
+}) {
+  const put = (index: number, pair: Partial<Draft["metadata"][number]>) =>
+    onChange(pairs.map((each, at) => (at === index ? { ...each, ...pair } : each)));
+  return (
+    <fieldset className="grid min-w-0 gap-2">
+      <legend className="mb-1.5 font-medium">Metadata</legend>
+      {pairs.map((pair, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a pair has no other identity while it is typed
+        <div key={index} className="flex items-center gap-2">
+          <Input
+            aria-label={`Name of pair ${index + 1}`}
+            placeholder="Name"
+            value={pair.name}
+            maxLength={64}
+            autoComplete="off"
+            className="max-w-48"
+            onChange={(event) => put(index, { name: event.target.value })}
+          />
+          <Input
+            aria-label={`Value of pair ${index + 1}`}
+            placeholder="Value"
+            value={pair.value}
+            maxLength={500}
+            autoComplete="off"
+            onChange={(event) => put(index, { value: event.target.value })}
+          />
+          <Button
+            variant="ghost"
+            size="sm"
+            icon={<X />}
+            label={pair.name === "" ? "Remove this pair" : `Remove ${pair.name}`}
+            onClick={() => onChange(pairs.filter((_, at) => at !== index))}
+          />
+        </div>
+      ))}
+      <span>
+        <Button size="sm" icon={<Plus />} onClick={() => onChange([...pairs, { name: "", value: "" }])}>
+          Add a pair
+        </Button>
+      </span>
+      <Wrong>{error}</Wrong>
+    </fieldset>
+  );
+}
+
+function Preview({ changes, losses }: { changes: readonly Change[]; losses: readonly string[] }) {
+  return (
+    <section aria-label="What changes" className="grid gap-2">
+      <h3 className="font-medium">What changes</h3>
+      {changes.length === 0 ? (
+        <p className="rounded-lg border border-line px-4 py-3 text-fg-3">Nothing yet.</p>
+      ) : (
+        <dl className="grid grid-cols-[88px_minmax(0,1fr)] gap-x-3 gap-y-2 rounded-lg border border-line px-4 py-3">
+          {changes.map((change) => (
+            <div key={change.field} className="contents">
+              <dt className="text-fg-3">{change.label}</dt>
+              <dd className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-1 wrap-anywhere">
+                {change.isList ? <ListChange change={change} /> : <OneChange change={change} />}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {losses.length > 0 && (
+        <Notice tone="warn" title="This takes something away.">
+          <ul>
+            {losses.map((loss) => (
+              <li key={loss}>{loss}</li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+    </section>
+  );
+}
+
+function OneChange({ change: { from, to } }: { change: Change }) {
+  return (
+    <>
+      <span className="sr-only">before: </span>
+      <bdi className="text-fg-2">{from[0]}</bdi>
+      <ArrowRight aria-hidden="true" className="text-fg-3" />
+      <span className="sr-only">after: </span>
+      <bdi className="font-medium">{to[0]}</bdi>
+    </>
+  );
+}
+
+function ListChange({ change: { from, to } }: { change: Change }) {
+  return (
+    <>
+      {from.map((each) => (
+        <span key={`-${each}`} className="mono inline-flex gap-1 rounded-sm bg-bad-soft px-[5px] text-bad-text">
+          <span aria-hidden="true">−</span>
+          <span className="sr-only">goes: </span>
+          {each}
+        </span>
+      ))}
+      {to.map((each) => (
+        <span key={`+${each}`} className="mono inline-flex gap-1 rounded-sm bg-ok-soft px-[5px] text-ok-text">
+          <span aria-hidden="true">+</span>
+          <span className="sr-only">comes: </span>
+          {each}
+        </span>
+      ))}
+    </>
+  );
+}
+
+function Wrong({ children }: { children: ReactNode }) {
+  return (
+    children && (
+      <p role="alert" className="text-sm text-bad-text">
+        {children}
+      </p>
+    )
+  );
+}
+
+const fields = /^(name|group_id|access|scopes|rate_limit_rpm|allowed_ips|expires_at|not_before|owner|metadata)(\.|$)/;
+
+/** A fault that has a field stands there. */
+function hasField(error: Error | null): boolean {
+  if (!isApiError(error)) return false;
+  const paths = Object.keys(error.details);
+  return paths.length > 0 && paths.every((path) => fields.test(path));
+}
+
+function focusWrong(): void {
+  setTimeout(() => document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true], [role=dialog] [role=alert]")?.focus());
+}
+
+function sentence(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : text.charAt(0).toUpperCase() + text.slice(1);
+}

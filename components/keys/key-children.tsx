@@ -1,0 +1,39 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import Link from "next/link";
+import { Card } from "@/components/ui/card";
+import { Pill } from "@/components/ui/pill";
+import { formatNumber } from "@/lib/format";
+import { keysQuery } from "@/lib/keys/client";
+import { KeyFace } from "./key-face";
+import { isOff, KeyBadge } from "./key-state";
+
+const SHOWN = 5;
+
+/** Keys that this one made, newest first. Nothing where it made none. */
+export function KeyChildren({ org, id }: { org: string; id: string }) {
+  const made = useQuery({ ...keysQuery(org, { parent_id: id, limit: 100 }), refetchInterval: 30_000 }).data;
+  if (made === undefined || made.data.length === 0) return null;
+  const more = made.data.length - SHOWN;
+  return (
+    <Card title="Keys it made" action={<Pill>{made.has_more ? "100+" : formatNumber(made.data.length)}</Pill>}>
+      <ul className="grid gap-3">
+        {made.data.slice(0, SHOWN).map((key) => (
+          <li key={key.id} className="flex items-center gap-2.5">
+            <KeyFace prefix={key.key_prefix} off={isOff(key)} />
+            <Link href={`/orgs/${org}/keys/${key.id}`} className="link cut min-w-0 flex-1">
+              <bdi>{key.name}</bdi>
+            </Link>
+            <KeyBadge state={key} />
+          </li>
+        ))}
+      </ul>
+      {more > 0 && (
+        <Link href={`/orgs/${org}/keys?parent_id=${id}`} className="link mt-3 inline-block">
+          All keys it made
+        </Link>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,115 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import { ShieldAlert } from "lucide-react";
+import Link from "next/link";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { Notice } from "@/components/ui/notice";
+import { Time } from "@/components/ui/time";
+import { auditQuery } from "@/lib/audit/client";
+import type { Health, Key } from "@/lib/keys/schema";
+import { HealthBadge } from "./key-state";
+
+type LeakedNoticeProps = {
+  org: string;
+  state: Key;
+  health: readonly Health[];
+  onRotate: (() => void) | undefined;
+  onRevoke: (() => void) | undefined;
+};
+
+/** A secret of this key was found in the open, and the organization only flags such keys: somebody has to act now. */
+export function LeakedNotice({ health, ...props }: LeakedNoticeProps) {
+  const leak = health.find(({ code }) => code === "leaked");
+  return leak && props.state.status !== "revoked" && <Leak {...props} at={leak.at} />;
+}
+
+function Leak({ org, state, at, onRotate, onRevoke }: Omit<LeakedNoticeProps, "health"> & { at: string | null }) {
+  const report = useQuery(auditQuery(org, { api_key: state.id, event_type: "api_key.leak", limit: 1 })).data?.data[0];
+  const where = urlOf(report?.after);
+  const isReplaced = state.rotation !== null && at !== null && Date.parse(at) < Date.parse(state.rotation.started_at);
+  return (
+    <Notice
+      tone="bad"
+      icon={<ShieldAlert />}
+      role="alert"
+      className="mb-4"
+      title="A secret of this key was found in the open."
+      action={
+        (onRotate || onRevoke) && (
+          <span className="flex gap-2">
+            {onRotate && !isReplaced && (
+              <Button size="sm" onClick={onRotate}>
+                Rotate at once…
+              </Button>
+            )}
+            {onRevoke && (
+              <Button size="sm" variant="danger-quiet" onClick={onRevoke}>
+                Revoke…
+              </Button>
+            )}
+          </span>
+        )
+      }
+    >
+      Whoever saw it can call with this key.{" "}
+      {isReplaced
+        ? "A newer secret is there already: finish the rotation below, and the one that was found stops working."
+        : "Rotate it at once and give the new secret to its programs, or revoke it if nothing needs it."}
+      {(at || where) && (
+        <span className="mt-1 block">
+          Reported
+          {at && (
+            <>
+              {" "}
+              on <Time as="exact" iso={at} />
+            </>
+          )}
+          {where && (
+            <>
+              {" "}
+              at <span className="mono">{where}</span>
+            </>
+          )}
+          .{" "}
+          <Link href={`/orgs/${org}/logs?key_id=${state.id}`} className="link">
+            Look through its requests
+          </Link>
+        </span>
+      )}
+    </Notice>
+  );
+}
+
+/** The address that the finder gave stands in the event of the report. It is text: nobody should follow it by accident. */
+function urlOf(after: unknown): string | null {
+  if (typeof after !== "object" || after === null) return null;
+  const url = "url" in after ? after.url : "leaked_url" in after ? after.leaked_url : null;
+  return typeof url === "string" ? url : null;
+}
+
+/** What a key's state asks a person to do, a sentence each. What stands elsewhere on the page is left out. */
+export function HealthCard({ state, health }: { state: Key; health: readonly Health[] }) {
+  const items = health.filter(({ code }) => code !== "leaked" && code !== "rotating");
+  if (items.length === 0 || state.status === "revoked" || state.status === "expired") return null;
+  return (
+    <Card title="Needs attention">
+      <ul className="grid gap-3">
+        {items.map((each) => (
+          <li key={each.code} className="grid justify-items-start gap-1">
+            <HealthBadge health={each} />
+            <p className="text-fg-2">
+              {each.message}
+              {each.at && (
+                <span className="block text-sm text-fg-3">
+                  <Time as="exact" iso={each.at} />
+                </span>
+              )}
+            </p>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

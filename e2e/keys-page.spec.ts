@@ -1,0 +1,340 @@
+import fs from "node:fs";
+import path from "node:path";
+import type { Page } from "@playwright/test";
+import { callAs, expect, expectAccessible, type Person, test } from "./console";
+
+type Made = { id: string; secret: string; name: string; key_prefix: string };
+
+const makeGroup = (page: Page, { org }: Person, name: string) => callAs<{ id: string }>(page, org, "POST", "/v1/api-groups", { name });
+const makeKey = (page: Page, { org }: Person, body: object) => callAs<Made>(page, org, "POST", "/v1/api-keys", body);
+const keysOf = async (page: Page, { org }: Person, query = "") =>
+  (
+    await callAs<{ data: { name: string; status: string; revoked_reason: string | null }[] }>(
+      page,
+      org,
+      "GET",
+      `/v1/api-keys?limit=200${query}`,
+    )
+  ).data;
+const inAYear = () => new Date(Date.now() + 365 * 86_400_000).toISOString();
+
+const rowOf = (page: Page, name: string) => page.getByRole("row").filter({ has: page.getByText(name, { exact: true }) });
+const namesOf = (page: Page) => page.getByRole("row").locator("td bdi[title].font-medium").allTextContents();
+const barOf = (page: Page) => page.getByRole("region", { name: "Selected keys" });
+
+test("search and filters live in the address and survive a reload", async ({ page, person }) => {
+  const production = await makeGroup(page, person, "Production");
+  const staging = await makeGroup(page, person, "Staging");
+  await makeKey(page, person, { name: "Invoice intake", group_id: production.id, expires_at: inAYear() });
+  await makeKey(page, person, { name: "Invoice archive", group_id: staging.id });
+  const test = await makeKey(page, person, { name: "Invoice trial", group_id: staging.id, environment: "test" });
+  await page.goto(`/orgs/${person.org}/keys`);
+  await page.keyboard.press("/");
+  await expect(page.getByLabel("Search keys")).toBeFocused();
+  await page.keyboard.type("invoice");
+  await expect(page).toHaveURL(/q=invoice/);
+  await page.getByRole("button", { name: "Group", exact: true }).click();
+  await page.getByRole("menuitemradio", { name: "Staging" }).click();
+  await page.getByRole("button", { name: "Environment", exact: true }).click();
+  await page.getByRole("menuitemradio", { name: "live" }).click();
+  await page.getByRole("button", { name: "Health", exact: true }).click();
+  await page.getByRole("menuitemradio", { name: "No expiry" }).click();
+  await expect(page).toHaveURL(/health=no_expiry/);
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await expect(page.getByLabel("Search keys")).toHaveValue("invoice");
+    for (const filter of ["Group", "Environment", "Health"])
+      await expect(page.getByRole("button", { name: `Remove filter: ${filter}` })).toBeVisible();
+    await expect.poll(() => namesOf(page)).toEqual(["Invoice archive"]);
+  }
+  await page.getByLabel("Search keys").fill("nothing is called so");
+  await expect(page.getByText("No key matches")).toBeVisible();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await expect.poll(() => namesOf(page)).toHaveLength(3);
+  // A whole secret that is pasted finds its key and never reaches the address.
+  await page.getByLabel("Search keys").fill(test.secret);
+  await expect.poll(() => namesOf(page)).toEqual(["Invoice trial"]);
+  expect(page.url()).not.toContain(test.secret);
+});
+
+test("the order is chosen in the head, stands in the address and is said to everybody", async ({ page, person }) => {
+  await makeGroup(page, person, "Production");
+  for (const name of ["Birch", "alder", "Cedar"]) await makeKey(page, person, { name });
+  await page.goto(`/orgs/${person.org}/keys`);
+  await expect.poll(() => namesOf(page)).toEqual(["Cedar", "alder", "Birch"]);
+  await page.getByRole("columnheader", { name: "Key" }).getByRole("link").click();
+  await expect(page).toHaveURL(/sort=name/);
+  for (const again of [false, true]) {
+    if (again) await page.reload();
+    await expect(page.getByRole("columnheader", { name: "Key" })).toHaveAttribute("aria-sort", "ascending");
+    await expect.poll(() => namesOf(page)).toEqual(["alder", "Birch", "Cedar"]);
+  }
+  await page.getByRole("button", { name: "Order: By name" }).click();
+  await page.getByRole("menuitemradio", { name: "Oldest first" }).click();
+  await expect.poll(() => namesOf(page)).toEqual(["Birch", "alder", "Cedar"]);
+  await page.goBack();
+  await expect.poll(() => namesOf(page)).toEqual(["alder", "Birch", "Cedar"]);
+});
+
+test("a row says how its key is, what to do, and who used it last", async ({ page, person, baseURL }) => {
+  await makeGroup(page, person, "Production");
+  const key = await makeKey(page, person, { name: "Invoice intake", scopes: ["status"] });
+  for (const route of ["/v1/me", "/v1/me", "/v1/ask"])
+    await fetch(`${baseURL}${route}`, {
+      headers: { "X-API-Key": key.secret, "User-Agent": "intake-worker/2.4", "X-Nothing": "" },
+      ...(route === "/v1/ask" ? { method: "POST", body: "{}" } : {}),
+    });
+  await page.goto(`/orgs/${person.org}/keys`);
+  const row = rowOf(page, "Invoice intake");
+  await expect(async () => {
+    await page.reload();
+    await expect(row.getByRole("img", { name: /Calls per day: 3 in 30 days, 1 refused/ })).toBeVisible({ timeout: 1_000 });
+  }).toPass({ timeout: 15_000 });
+  await expect(row.getByText("127.0.0.1")).toBeVisible();
+  await expect(row.getByText("intake-worker")).toBeVisible();
+  await expect(row.getByText("Set a date to be reminded")).toBeVisible();
+  await row.getByRole("button", { name: /No expiry/ }).click();
+  await expect(page.getByRole("dialog", { name: "Health of Invoice intake" }).getByText(/never expires/i)).toBeVisible();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+});
+
+test("many keys are paused after a look at what would happen, and taken back", async ({ page, person, context, baseURL }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: baseURL ?? "" });
+  await makeGroup(page, person, "Production");
+  const made: Made[] = [];
+  for (const name of ["One", "Two", "Three", "Four"]) made.push(await makeKey(page, person, { name }));
+  await callAs(page, person.org, "POST", `/v1/api-keys/${made[1]?.id}/pause`, {});
+  await page.goto(`/orgs/${person.org}/keys`);
+
+  await page.getByRole("checkbox", { name: "Select Four" }).click();
+  await page.getByRole("checkbox", { name: "Select Two" }).click({ modifiers: ["Shift"] });
+  await expect(barOf(page).getByText("3 selected")).toBeVisible();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await expect(barOf(page)).toHaveCount(0);
+  await page.getByRole("checkbox", { name: "Select all keys of this page" }).click();
+  await expect(barOf(page).getByText("4 selected")).toBeVisible();
+  await page.getByRole("checkbox", { name: "Select One" }).click();
+  await barOf(page).getByRole("button", { name: "Pause…" }).click();
+
+  const dialog = page.getByRole("dialog", { name: "Pause 3 keys?" });
+  await expect(dialog.getByText("2 keys will change, 1 stays as it is.", { exact: false })).toBeVisible();
+  await expect(dialog.getByRole("row", { name: /Two/ }).getByText("Paused already")).toBeVisible();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Copy as curl" }).click();
+  await expect(dialog.getByRole("button", { name: "Copied" })).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const sent = page.waitForRequest((request) => request.url().endsWith("/v1/api-keys/bulk") && !request.postData()?.includes("dry_run"));
+  await dialog.getByRole("button", { name: "Pause 2 keys" }).click();
+  expect(copied).toContain(`-d '${(await sent).postData()}'`);
+  await expect(page.getByText("2 keys paused, 1 unchanged")).toBeVisible();
+  await expect(dialog).toHaveCount(0);
+  await expect(barOf(page)).toHaveCount(0);
+  const paused = async () => (await keysOf(page, person, "&status=paused")).map((key) => key.name).sort();
+  expect(await paused()).toEqual(["Four", "Three", "Two"]);
+  await expect(rowOf(page, "Four").getByText("Paused")).toBeVisible();
+
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByText("2 keys resumed")).toBeVisible();
+  expect(await paused()).toEqual(["Two"]);
+});
+
+test("revoking more than a handful in use asks for their number, and then no call with them passes", async ({ page, person, baseURL }) => {
+  await makeGroup(page, person, "Production");
+  const made: Made[] = [];
+  for (let i = 1; i <= 6; i++) made.push(await makeKey(page, person, { name: `Worker ${i}` }));
+  const kept = await makeKey(page, person, { name: "Kept" });
+  const call = (key: Made) => fetch(`${baseURL}/v1/me`, { headers: { "X-API-Key": key.secret } });
+  for (const key of made) expect((await call(key)).status).toBe(200);
+  await expect
+    .poll(
+      async () =>
+        (await callAs<{ data: { request_count: number }[] }>(page, person.org, "GET", "/v1/api-keys?q=Worker")).data.map(
+          (key) => key.request_count,
+        ),
+      {
+        timeout: 15_000,
+      },
+    )
+    .toEqual([1, 1, 1, 1, 1, 1]);
+
+  await page.goto(`/orgs/${person.org}/keys`);
+  await page.getByRole("checkbox", { name: "Select all keys of this page" }).click();
+  await page.getByRole("checkbox", { name: "Select Kept" }).click();
+  await barOf(page).getByRole("button", { name: "Revoke…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Revoke 6 keys?" });
+  await expect(dialog.getByText("6 calls in the last 24 hours: such calls will be refused.")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Keep them" })).toBeFocused();
+  const revoke = dialog.getByRole("button", { name: "Revoke 6 keys" });
+  await expect(revoke).toHaveAttribute("aria-disabled", "true");
+  await dialog.getByLabel("Reason").selectOption("Leaked");
+  await dialog.getByLabel("Type 6 to revoke them all").fill("5");
+  await expect(revoke).toHaveAttribute("aria-disabled", "true");
+  await dialog.getByLabel("Type 6 to revoke them all").fill("6");
+  await expectAccessible(page);
+  await revoke.click();
+  await expect(page.getByText("6 keys revoked")).toBeVisible();
+  for (const key of made) expect((await call(key)).status).toBe(401);
+  expect((await call(kept)).status).toBe(200);
+  expect((await keysOf(page, person, "&status=revoked")).map((key) => key.revoked_reason)).toEqual(made.map(() => "Leaked"));
+  // What is over has no box.
+  await expect(page.getByRole("checkbox", { name: "Select Kept" })).toBeVisible();
+  await expect(page.getByRole("checkbox", { name: "Select Worker 1" })).toHaveCount(0);
+});
+
+test("keys move to another group, and one that has expired can be left out", async ({ page, person }) => {
+  const production = await makeGroup(page, person, "Production");
+  const finance = await makeGroup(page, person, "Finance");
+  for (const name of ["Ledger", "Payroll"]) await makeKey(page, person, { name, group_id: production.id });
+  await makeKey(page, person, { name: "Short", group_id: production.id, expires_at: new Date(Date.now() + 1_500).toISOString() });
+  await expect.poll(async () => (await keysOf(page, person, "&status=expired")).length, { timeout: 5_000 }).toBe(1);
+  await page.goto(`/orgs/${person.org}/keys`);
+  await page.getByRole("checkbox", { name: "Select all keys of this page" }).click();
+  await barOf(page).getByRole("button", { name: "Move…" }).click();
+  const dialog = page.getByRole("dialog", { name: /^Move \d keys to another group$/ });
+  await dialog.getByLabel("Group").selectOption({ label: "Finance" });
+  await expect(dialog.getByText("1 key of these 3 cannot be changed so.", { exact: false })).toBeVisible();
+  await dialog.getByRole("button", { name: "Leave it out" }).click();
+  await dialog.getByRole("button", { name: "Move 2 keys" }).click();
+  await expect(page.getByText("2 keys moved")).toBeVisible();
+  await page.goto(`/orgs/${person.org}/keys?group_id=${finance.id}&sort=name`);
+  await expect.poll(() => namesOf(page)).toEqual(["Ledger", "Payroll"]);
+});
+
+test("a new key takes everything that can be said of it, faults stand at their fields, and the call shown is the call sent", async ({
+  page,
+  person,
+  context,
+  baseURL,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: baseURL ?? "" });
+  await makeGroup(page, person, "Production");
+  await page.goto(`/orgs/${person.org}/keys?new=1`);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Everything");
+  await dialog.getByRole("button", { name: /Access, scopes, expiry/ }).click();
+  await dialog.getByLabel("Works from").fill("2031-01-01T08:00");
+  await dialog.getByLabel("Limit").fill("soon");
+  await dialog.getByRole("button", { name: "Generate key" }).click();
+  await expect(dialog.getByText("Must be before it expires")).toBeVisible();
+  await expect(dialog.getByText("Must be a whole number")).toBeVisible();
+  await dialog.getByLabel("Works from").fill("");
+  await dialog.getByLabel("Limit").fill("12");
+  await dialog.getByLabel("Owner").selectOption("organization");
+  await dialog.getByLabel("Addresses").fill("203.0.113.0/24\nnowhere");
+  await dialog.getByRole("button", { name: "Add a pair" }).click();
+  await dialog.getByLabel("Name 1").fill("team");
+  await dialog.getByLabel("Value 1").fill("billing");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Generate key" }).click();
+  await expect(dialog.getByText(/Line 2/)).toBeVisible();
+  await dialog.getByLabel("Addresses").fill("203.0.113.0/24");
+  await dialog.getByRole("button", { name: "Copy as curl" }).click();
+  await expect(dialog.getByRole("button", { name: "Copied" })).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const sent = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/v1/api-keys"));
+  await dialog.getByRole("button", { name: "Generate key" }).click();
+  expect(copied).toContain(`-d '${(await sent).postData()}'`);
+  await expect(dialog.getByText("Waiting for the first call")).toBeVisible();
+  const [made] = (await callAs<{ data: object[] }>(page, person.org, "GET", "/v1/api-keys")).data;
+  expect(made).toMatchObject({
+    name: "Everything",
+    rate_limit_rpm: 12,
+    allowed_ips: ["203.0.113.0/24"],
+    metadata: { team: "billing" },
+    owner: { type: "organization" },
+  });
+});
+
+test("a page asks for its own keys only; at the plan's most keys the dialog says so and leads to the unused ones", async ({
+  page,
+  person,
+}) => {
+  test.setTimeout(60_000);
+  await makeGroup(page, person, "Production");
+  const { most_keys } = await callAs<{ most_keys: number }>(page, person.org, "GET", "/v1/organization");
+  expect(most_keys).toBeLessThan(200);
+  for (let i = 0; i < most_keys; i++) await makeKey(page, person, { name: `Key ${i}` });
+  await page.goto(`/orgs/${person.org}/keys`);
+  await expect(page.getByText(`1–50 of ${most_keys}`)).toBeVisible();
+  expect(await namesOf(page)).toHaveLength(50);
+  const insights = page.waitForRequest((request) => request.url().includes("/v1/api-keys/insights"));
+  await page.getByRole("button", { name: "Next" }).click();
+  await expect(page.getByText(`51–100 of ${most_keys}`)).toBeVisible();
+  expect(new URL((await insights).url()).searchParams.get("ids")?.split(",")).toHaveLength(50);
+  await page.goto(`/orgs/${person.org}/keys?new=1`);
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("One too many");
+  await dialog.getByRole("button", { name: "Generate key" }).click();
+  await expect(dialog.getByRole("alert").getByText(new RegExp(`allows ${most_keys}`))).toBeVisible();
+  await dialog.getByRole("link", { name: "See unused keys" }).click();
+  await expect(page).toHaveURL(/sort=last_used/);
+  await expect(dialog).toHaveCount(0);
+});
+
+test("rows and their menus work by keyboard, and the focus comes back", async ({ page, person }) => {
+  await makeGroup(page, person, "Production");
+  const made: Made[] = [];
+  for (let i = 0; i < 3; i++) made.push(await makeKey(page, person, { name: `Key ${i}` }));
+  await page.goto(`/orgs/${person.org}/keys`);
+  await page.getByRole("link", { name: /Key 2/ }).focus();
+  await page.keyboard.press("Tab"); // the badge
+  await page.keyboard.press("Tab"); // the menu
+  await expect(page.getByRole("button", { name: "Actions for Key 2" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("menuitem", { name: "Open", exact: true })).toBeFocused();
+  await page.keyboard.type("pau");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog", { name: /Pause/ })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("button", { name: "Actions for Key 2" })).toBeFocused();
+});
+
+test("who only reads sees no boxes and no acts", async ({ page, person, server, browser, baseURL }) => {
+  await makeGroup(page, person, "Production");
+  await makeKey(page, person, { name: "Invoice intake" });
+  const email = `viewer-of-${person.email}`;
+  await callAs(page, person.org, "POST", "/v1/invites", { email, role: "viewer" });
+  const outbox = path.join(server.dataDir, "outbox");
+  const mail =
+    fs
+      .readdirSync(outbox)
+      .map((name) => fs.readFileSync(path.join(outbox, name), "utf8"))
+      .find((text) => text.includes(`To: ${email}\n`)) ?? "";
+  const viewer = await (await browser.newContext({ baseURL: baseURL ?? "" })).newPage();
+  await viewer.goto(new URL(/https?:\/\/\S+/.exec(mail)?.[0] ?? "http://no.link").pathname);
+  await viewer.getByLabel("Your name").fill("Vi Ewer");
+  await viewer.getByLabel("Password", { exact: true }).fill("a password of my own");
+  await viewer.getByRole("button", { name: "Join organization" }).click();
+  await viewer.waitForURL(/\/orgs\//);
+  await viewer.goto(`/orgs/${person.org}/keys`);
+  await expect(rowOf(viewer, "Invoice intake")).toBeVisible();
+  await expect(viewer.getByRole("checkbox")).toHaveCount(0);
+  await expect(viewer.getByRole("button", { name: "Generate key" })).toHaveCount(0);
+  await viewer.getByRole("button", { name: "Actions for Invoice intake" }).click();
+  await expect(viewer.getByRole("menuitem")).toHaveText(["Open", "Open in request log", "Copy prefix"]);
+  await viewer.context().close();
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 390, height: 844 } });
+
+  test("rows are stacked, keys are ticked, and the bar at the foot does it all", async ({ page, person }) => {
+    await makeGroup(page, person, "Production");
+    for (const name of ["One", "Two"]) await makeKey(page, person, { name });
+    await page.goto(`/orgs/${person.org}/keys`);
+    for (const name of ["One", "Two"]) await page.getByRole("checkbox", { name: `Select ${name}` }).click();
+    await expect(barOf(page).getByText("2 selected")).toBeInViewport();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+    await expectAccessible(page);
+    await barOf(page).getByRole("button", { name: "More for the selected keys" }).click();
+    await page.getByRole("menuitem", { name: "Pause…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Pause 2 keys?" });
+    await expect(dialog.getByText("Nobody called with them in the last 24 hours.")).toBeVisible();
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: "Pause 2 keys" }).click();
+    await expect(page.getByText("2 keys paused")).toBeVisible();
+  });
+});

@@ -1,0 +1,172 @@
+import "server-only";
+import { type Access, accessIncludes, type Can, type Permission } from "@/lib/access/permissions";
+import { change, confirmForgotten, type Event } from "@/lib/audit/change";
+import { inBackground } from "@/lib/background";
+import { now } from "@/lib/clock";
+import type { Db, Tx } from "@/lib/db";
+import { AppError, notFound } from "@/lib/errors";
+import { excess, type Powers, toPowers } from "@/lib/keys/ceiling";
+import { tellOwners } from "@/lib/keys/notices";
+import { type KeyRow, visible, WITH } from "@/lib/keys/view";
+
+/** What every change of keys has in common: rows are locked before anything is decided, the actor's ceiling, and word to the owners. */
+
+export type Changer = Can<"keys.update"> | Can<"keys.revoke">;
+
+/** Thrown to leave the transaction: it is so already. */
+class AsItIs {
+  constructor(readonly result: unknown) {}
+}
+
+/**
+ * Runs `write` as a change and tells the owners of the keys. Without an event nothing is to be changed: then it is answered, like a
+ * change, when every node has forgotten what it knew of `ids`, since whoever made the change may still be waiting for that.
+ */
+export async function changeKeys<T>(
+  actor: Can<Permission>,
+  ids: readonly string[],
+  write: (tx: Tx, at: Date) => Promise<{ result: T; events: Event[] }>,
+): Promise<T> {
+  let done: Event[] = [];
+  try {
+    const result = await change(actor, async (tx) => {
+      const { result, events } = await write(tx, new Date(now()));
+      const [first, ...rest] = events;
+      if (first === undefined) throw new AsItIs(result);
+      done = events;
+      return { result, events: [first, ...rest] };
+    });
+    inBackground("telling the owners of keys", () => tellOwners(actor, done));
+    return result;
+  } catch (error) {
+    if (!(error instanceof AsItIs)) throw error;
+    await confirmForgotten(ids);
+    return error.result as T;
+  }
+}
+
+/**
+ * The keys as they are until the transaction ends, in the order of `ids`, with the acting key held too. Locked in one order, the drain's
+ * too, so that two changes cannot wait for each other. Throws 404 for what is not there.
+ */
+export async function lockKeys(tx: Tx, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
+  const all = actor.type === "key" ? [...ids, actor.id ?? ""] : [...ids];
+  await tx.$queryRaw`select 1 from "Key" where "id" = any(${all}::text[]) and "orgId" = ${actor.orgId} order by "id" for no key update`;
+  return readKeys(tx, actor, ids);
+}
+
+export async function lockKey(tx: Tx, actor: Changer, id: string): Promise<KeyRow> {
+  return (await lockKeys(tx, actor, [id]))[0] as KeyRow;
+}
+
+/** As `lockKeys`, for a look that changes nothing. */
+export async function readKeys(from: Pick<Db, "key">, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
+  const rows = await from.key.findMany({ where: { AND: [visible(actor), { id: { in: [...ids] } }] }, include: WITH });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return ids.map((id) => {
+    const row = byId.get(id);
+    if (row === undefined) throw notFound();
+    return row;
+  });
+}
+
+/** How high an actor reaches. */
+export interface Standing {
+  /** What it may give and have at most. */
+  top: Powers;
+  /** In the sentences of a refusal. */
+  whose: "this key's" | "your";
+  /** Of the organization now. */
+  scopes: string[];
+  /** The acting key's row, which is held. */
+  key: { id: string; ownerId: string | null; metadata: Record<string, string> } | null;
+}
+
+/**
+ * The acting key stays as it is until the transaction ends; it may make several keys at a time. Throws for a key where keys do not manage
+ * keys, and for one that was revoked meanwhile.
+ */
+export async function standingOf(tx: Tx, actor: Can<"keys.create"> | Can<"keys.update">): Promise<Standing> {
+  if (actor.type === "key") await tx.$queryRaw`select 1 from "Key" where "id" = ${actor.id} for share`;
+  return readStanding(tx, actor);
+}
+
+/** As `standingOf`, for a look that changes nothing. */
+export async function readStanding(
+  from: Pick<Db, "org" | "key">,
+  actor: Can<"keys.create"> | Can<"keys.update"> | Can<"keys.revoke">,
+): Promise<Standing> {
+  const org = await from.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
+  const scopes = org.scopes.length > 0 ? org.scopes : org.plan.scopes;
+  if (actor.type !== "key") {
+    const access: Access = actor.role === "developer" ? "full" : "admin";
+    const top: Powers = { environment: "live", access, scopes, expiresAt: null, requestsPerMinute: null, allowedIps: [] };
+    return { top, whose: "your", scopes, key: null };
+  }
+  if (!org.keysManageKeys) throw keysManageNone();
+  const row = await from.key.findFirst({ where: { id: actor.id ?? "", orgId: actor.orgId, revokedAt: null } });
+  if (row === null) throw new AppError("unauthorized", "This call came without a valid key or session.");
+  const key = { id: row.id, ownerId: row.ownerId, metadata: row.metadata as Record<string, string> };
+  return { top: toPowers(row), whose: "this key's", scopes, key };
+}
+
+function keysManageNone(): AppError {
+  return new AppError(
+    "insufficient_scope",
+    "In this organization keys do not manage keys: a person does it, or switches it on in its settings.",
+    {
+      details: { keys_manage_keys: "is off" },
+    },
+  );
+}
+
+/** Nobody changes a key that does more than they may give themselves: its new secret, or its wider powers, would be theirs. */
+export function refuseStronger(row: KeyRow, { top, whose, key }: Standing): void {
+  if (key !== null && key.id === row.id) return;
+  // A person has no bounds but the role's; the scopes that the organization lost are no strength.
+  const bounds = key === null ? { ...toPowers(row), access: top.access } : top;
+  const parts = excess(bounds, toPowers(row), whose);
+  if (Object.keys(parts).length > 0)
+    throw beyond(parts, key === null ? "This key does more than you may give one." : "A key changes none that is stronger than itself.");
+}
+
+/** Whether the actor may end this key; throws insufficient_scope. Any key may end itself. */
+export async function requireMayEnd(from: Pick<Db, "org">, actor: Can<"keys.revoke">, rows: readonly KeyRow[]): Promise<void> {
+  if (actor.type !== "key") return;
+  const others = rows.filter(({ id }) => id !== actor.id);
+  if (others.length === 0) return;
+  const { keysManageKeys } = await from.org.findUniqueOrThrow({ where: { id: actor.orgId }, select: { keysManageKeys: true } });
+  if (!keysManageKeys) throw keysManageNone();
+  for (const row of others)
+    if (isStronger(actor, row))
+      throw beyond(
+        { access: `this key's access, ${actor.role}, does not hold the other's, ${row.access}` },
+        "A key ends none that is stronger than itself.",
+      );
+}
+
+/** To end a key takes its access and no more: who made one with fewer addresses can still end what it sees. */
+export function isStronger(actor: Can<"keys.revoke">, row: KeyRow): boolean {
+  return actor.type === "key" && actor.id !== row.id && !accessIncludes(actor.role as Access, row.access as Access);
+}
+
+/** 403 that names the parts and what of them goes too far. */
+export function beyond(details: Record<string, string>, rule: string): AppError {
+  const words = Object.entries(details).map(([path, why]) => `${path}: ${why}`);
+  return new AppError("insufficient_scope", `${rule} ${words.join("; ")}.`, { details });
+}
+
+/** 409 for a key that has ended. `also` says what an expired one can do. */
+export function refuseEnded(row: KeyRow, at: Date): void {
+  if (row.revokedAt !== null) throw revokedForGood(row);
+  if (row.expiresAt !== null && row.expiresAt <= at)
+    throw new AppError("conflict", `The key "${row.name}" has expired. A person can give it a new end first.`, {
+      details: { key: "has expired" },
+    });
+}
+
+export function revokedForGood(row: KeyRow): AppError {
+  return new AppError("conflict", `The key "${row.name}" is revoked, and that is final. Generate a new one.`, {
+    details: { key: "is revoked" },
+  });
+}

@@ -1,0 +1,314 @@
+import fs from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { backgroundDone } from "@/lib/background";
+import { setClock } from "@/lib/clock";
+import { db, writer } from "@/lib/db";
+import { newId } from "@/lib/ids";
+import { candidatesOf, handleLeak, placeOf, reportLeak } from "@/lib/keys/leaks";
+import { hashSecret, newSecret, withChecksum } from "@/lib/keys/secret";
+import { type Need, verify } from "@/lib/keys/verify";
+import {
+  anonymous,
+  eventsOf,
+  newKey,
+  newMember,
+  newOrg,
+  newPerson,
+  origin,
+  type TestKey,
+  type TestOrg,
+  useDatabase,
+} from "@/lib/testing/factories";
+
+const { owner: database, dataDir } = await useDatabase({ PUBLIC_URL: "https://keys.example.com" });
+
+const NOW = Date.parse("2026-11-20T12:00:00.000Z");
+beforeAll(() => setClock(() => NOW));
+afterAll(() => setClock(() => Date.now()));
+
+const finder = anonymous("keys.report", origin({ ip: "198.51.100.23" }));
+const report = (key: string, url?: string) => handleLeak(finder, { key, ...(url === undefined ? {} : { url }) });
+const URL_SEEN = "https://git.example.com/acme/app/blob/main/config.ts#L12";
+
+const outbox = path.join(dataDir, "outbox");
+const mails = () => (fs.existsSync(outbox) ? fs.readdirSync(outbox).map((name) => fs.readFileSync(path.join(outbox, name), "utf8")) : []);
+const toOf = (mail: string) => /^To: (.*)$/m.exec(mail)?.[1];
+beforeEach(() => fs.rmSync(outbox, { recursive: true, force: true }));
+
+const NEED: Need = {
+  permission: "self.read",
+  scopes: [],
+  accesses: [],
+  ip: "203.0.113.7",
+  within: null,
+  asker: null,
+  free: true,
+  route: null,
+  cost: 0,
+  requestId: "req_1",
+};
+const works = async (secret: string) => (await verify(secret, NEED, NOW)).valid;
+const rowOf = ({ id }: { id: string }) => db.key.findUniqueOrThrow({ where: { id } });
+const actionsOf = async (org: TestOrg) => (await eventsOf(org)).map(({ action }) => action);
+
+/** A second secret, with which the key is being rotated: what it had runs out in an hour. */
+async function rotate(key: TestKey): Promise<string> {
+  const secret = newSecret("lk_live_");
+  await writer().keySecret.updateMany({ where: { keyId: key.id }, data: { endsAt: new Date(NOW + 3_600_000) } });
+  await writer().keySecret.create({
+    data: { id: newId("sec"), keyId: key.id, hash: Buffer.from(secret.hash, "hex"), prefix: secret.prefix, createdAt: new Date(NOW) },
+  });
+  return secret.text;
+}
+
+async function scene(leakPolicy: "revoke" | "flag" = "revoke") {
+  const org = await newOrg({ leakPolicy });
+  const [owner, person] = [await newPerson(), await newPerson()];
+  await newMember(org, "owner", owner);
+  await newMember(org, "viewer");
+  await newMember(org, "developer", person);
+  const key = await newKey(org, { ownerId: person.id });
+  return { org, key, emails: [owner.email, person.email].toSorted() };
+}
+
+describe("a key that works and was found, where leaked keys are revoked", () => {
+  test("stops at once, and says when and where it was found", async () => {
+    const { org, key } = await scene();
+    await report(key.secret, URL_SEEN);
+    expect(await works(key.secret)).toBe(false);
+    expect(await rowOf(key)).toMatchObject({
+      revokedAt: new Date(NOW),
+      revokedReason: "Leaked",
+      leakedAt: new Date(NOW),
+      leakedUrl: URL_SEEN,
+    });
+    expect(await eventsOf(org)).toMatchObject([
+      {
+        action: "api_key.leak",
+        actorType: "anonymous",
+        actorId: null,
+        ip: "198.51.100.23",
+        targetId: key.id,
+        after: { key_prefix: key.prefix, url: URL_SEEN, policy: "revoke", outcome: "revoked" },
+      },
+      {
+        action: "api_key.revoke",
+        actorType: "anonymous",
+        targetId: key.id,
+        before: { status: "active" },
+        after: { status: "revoked", revoked_reason: "Leaked" },
+      },
+    ]);
+  });
+
+  test("its owner and the organization's owners get one mail each, nobody else", async () => {
+    const { org, key, emails } = await scene();
+    await report(key.secret, URL_SEEN);
+    expect(mails().map(toOf).toSorted()).toEqual(emails);
+    for (const mail of mails())
+      for (const part of [key.prefix, URL_SEEN, "revoked at once", `https://keys.example.com/orgs/${org.slug}/keys/${key.id}`])
+        expect(mail).toContain(part);
+  });
+
+  test("the same report again changes nothing and mails nobody", async () => {
+    const { org, key } = await scene();
+    for (let i = 0; i < 3; i++) await report(key.secret);
+    await Promise.all([report(key.secret), report(key.secret)]);
+    expect([await actionsOf(org), mails().length]).toEqual([["api_key.leak", "api_key.revoke"], 2]);
+  });
+
+  test.each(["revoke", "flag"] as const)("many reports at once are one: %s", async (policy) => {
+    const { org, key } = await scene(policy);
+    await report("lk_live_".padEnd(60, "x"));
+    await Promise.all(Array.from({ length: 20 }, () => report(key.secret)));
+    expect([(await actionsOf(org)).filter((action) => action === "api_key.leak"), mails().length]).toEqual([["api_key.leak"], 2]);
+  });
+
+  test("of a rotation the old secret alone ends; the new one goes on working", async () => {
+    const { org, key } = await scene();
+    const fresh = await rotate(key);
+    await report(key.secret);
+    expect([await works(key.secret), await works(fresh)]).toEqual([false, true]);
+    expect(await rowOf(key)).toMatchObject({ revokedAt: null, leakedAt: null });
+    expect(await actionsOf(org)).toEqual(["api_key.leak", "api_key.secret_revoke"]);
+    expect(mails()[0]).toContain("new secret goes on working");
+    await report(key.secret);
+    expect([(await actionsOf(org)).length, mails().length]).toEqual([2, 2]);
+  });
+
+  test("of a rotation the new secret ends the key", async () => {
+    const { key } = await scene();
+    const fresh = await rotate(key);
+    await report(fresh);
+    expect([await works(key.secret), await works(fresh)]).toEqual([false, false]);
+  });
+
+  test.each([
+    ["paused", { pausedAt: new Date(NOW) }],
+    ["not yet valid", { notBefore: new Date(NOW + 3_600_000) }],
+  ])("a key that is %s is ended too: one day it would work", async (_, state) => {
+    const { key } = await scene();
+    await writer().key.update({ where: { id: key.id }, data: state });
+    await report(key.secret);
+    expect((await rowOf(key)).revokedAt).not.toBeNull();
+  });
+});
+
+describe("where leaked keys are flagged", () => {
+  test("it goes on working and is marked; its owners are told to rotate it", async () => {
+    const { org, key, emails } = await scene("flag");
+    await report(key.secret, URL_SEEN);
+    expect(await works(key.secret)).toBe(true);
+    expect(await rowOf(key)).toMatchObject({ revokedAt: null, leakedAt: new Date(NOW), leakedUrl: URL_SEEN });
+    expect(await actionsOf(org)).toEqual(["api_key.leak"]);
+    expect(mails().map(toOf).toSorted()).toEqual(emails);
+    expect(mails()[0]).toContain("Rotate it now");
+  });
+
+  test("the same secret again mails nobody, another secret of the key does", async () => {
+    const { org, key } = await scene("flag");
+    for (let i = 0; i < 3; i++) await report(key.secret);
+    expect([await actionsOf(org), mails().length]).toEqual([["api_key.leak"], 2]);
+    await report(await rotate(key));
+    expect([(await actionsOf(org)).length, mails().length]).toEqual([2, 4]);
+  });
+
+  test("an old secret of a rotation is told, without a mark that a rotation would have to clear", async () => {
+    const { key } = await scene("flag");
+    await rotate(key);
+    await report(key.secret);
+    expect((await rowOf(key)).leakedAt).toBeNull();
+    expect(mails()[0]).toContain("Finish the rotation");
+  });
+
+  test("a change of the policy holds for the next report of the same secret", async () => {
+    const { org, key } = await scene("flag");
+    await report(key.secret);
+    await writer().org.update({ where: { id: org.id }, data: { leakPolicy: "revoke" } });
+    await report(key.secret);
+    expect(await works(key.secret)).toBe(false);
+  });
+});
+
+describe("nothing happens for", () => {
+  test.each<[string, (key: TestKey) => Promise<string>]>([
+    ["a key that nobody made", async () => newSecret("lk_live_").text],
+    ["a key with a typo", async ({ secret }) => secret.replace(/.$/, (c) => (c === "0" ? "1" : "0"))],
+    ["nonsense", async () => "what is this?"],
+    ["nothing", async () => ""],
+    ["the shown start of a key", async ({ prefix }) => prefix],
+    ["the hash of a key", async ({ secret }) => hashSecret(secret)],
+    ["the id of a key", async ({ id }) => id],
+    [
+      "a revoked key",
+      async ({ id, secret }) => {
+        await writer().key.update({ where: { id }, data: { revokedAt: new Date(NOW - 1), revokedReason: "Replaced" } });
+        return secret;
+      },
+    ],
+    [
+      "an expired key",
+      async ({ id, secret }) => {
+        await writer().key.update({ where: { id }, data: { expiresAt: new Date(NOW) } });
+        return secret;
+      },
+    ],
+    [
+      "a secret that has run out",
+      async (key) => {
+        await rotate(key);
+        await writer().keySecret.updateMany({ where: { keyId: key.id, endsAt: { not: null } }, data: { endsAt: new Date(NOW) } });
+        return key.secret;
+      },
+    ],
+  ])("%s", async (_, make) => {
+    const { org, key } = await scene();
+    const text = await make(key);
+    const before = await rowOf(key);
+    await report(text, URL_SEEN);
+    expect([await rowOf(key), await eventsOf(org), mails()]).toEqual([before, [], []]);
+  });
+});
+
+describe("a finder", () => {
+  test.each([
+    ["with spaces around", (key: string) => `  ${key}\n`],
+    ["as a line of an .env file", (key: string) => `LATCHKEY_API_KEY=${key}`],
+    ["as a line of code", (key: string) => `const client = new Client("${key}"); // do not commit`],
+    ["as a header", (key: string) => `Authorization: Bearer ${key}`],
+    ["in an address", (key: string) => `see https://x.example/?a=1&key=${key}`.replace("&", " ")],
+  ])("may paste the key %s", async (_, paste) => {
+    const { key } = await scene();
+    await report(paste(key.secret));
+    expect(await works(key.secret)).toBe(false);
+  });
+
+  test("may paste two keys of two organizations at once", async () => {
+    const [a, b] = [await scene(), await scene()];
+    await report(`${a.key.secret}\n${b.key.secret}`);
+    expect([await works(a.key.secret), await works(b.key.secret)]).toEqual([false, false]);
+    expect([(await eventsOf(a.org)).length, (await eventsOf(b.org)).length]).toEqual([2, 2]);
+  });
+
+  test("makes us look at twenty texts at the most", () => {
+    expect(
+      candidatesOf(Array.from({ length: 50 }, (_, i) => withChecksum(`lk_live_${String(i).padStart(32, "0")}`)).join(" ")),
+    ).toHaveLength(20);
+  });
+
+  test("hears the same at once, whatever it was, and the work is done after", async () => {
+    const { key } = await scene();
+    const answers = [];
+    for (const text of [key.secret, newSecret("lk_live_").text, "nonsense", ""]) answers.push(await reportLeak(finder, { key: text }));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(await works(key.secret)).toBe(true);
+    await backgroundDone();
+    expect(await works(key.secret)).toBe(false);
+  });
+});
+
+test("what was handed in stands in no table and no mail, in the address neither", async () => {
+  const [a, b] = [await scene(), await scene("flag")];
+  await report(a.key.secret, `https://x.example/search?q=${a.key.secret}`);
+  await report(b.key.secret, `https://x.example/%6c${b.key.secret.slice(1)}`);
+  const tables = await database.query<{ name: string }>(
+    "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+  );
+  for (const { secret } of [a.key, b.key]) {
+    for (const { name } of tables.rows) {
+      const { rows } = await database.query<{ n: number }>(`select count(*)::int as n from "${name}" t where t::text ilike $1`, [
+        `%${secret.slice(14)}%`,
+      ]);
+      expect(rows[0]?.n, name).toBe(0);
+    }
+    for (const mail of mails()) expect(mail).not.toContain(secret.slice(14));
+  }
+  expect((await rowOf(a.key)).leakedUrl).toBe("https://x.example/…");
+});
+
+describe("where it was found", () => {
+  const key = newSecret("lk_live_").text;
+  test.each<[string, string | undefined, string | null]>([
+    ["is left out", undefined, null],
+    ["is empty", " ", null],
+    ["is an address", URL_SEEN, URL_SEEN],
+    ["is an address without its beginning", "github.com/acme/app", "https://github.com/acme/app"],
+    ["has a port", "git.example.com:8443/x", "https://git.example.com:8443/x"],
+    ["is an address with a password", "https://me:hunter2@x.example/a", "https://x.example/a"],
+    ["is script", "javascript:alert(1)", null],
+    ["is data", "data:text/html,<script>alert(1)</script>", null],
+    ["is a file", "file:///etc/passwd", null],
+    ["is a sentence", "on a whiteboard", null],
+    ["is an address with line breaks", "https://x.example/a\r\nBcc: all@x.example", "https://x.example/aBcc:%20all@x.example"],
+    ["is long", `https://x.example/${"a".repeat(1_900)}`, `https://x.example/${"a".repeat(482)}`],
+    ["has the key in it", `https://x.example/?q=${key}`, "https://x.example/…"],
+    ["has the key in other letters", `https://x.example/?q=${key.toUpperCase()}`, "https://x.example/…"],
+    ["has the key encoded", `https://x.example/?q=${encodeURIComponent(encodeURIComponent(`"${key}"`))}`, "https://x.example/…"],
+    ["has another key in it", `https://x.example/?q=${newSecret("lk_test_").text}`, "https://x.example/…"],
+    ["has the key for a host", `https://${key}.example/`, null],
+    ["is broken", "https://", null],
+  ])("%s", (_, url, place) => {
+    expect(placeOf(url, [key])).toBe(place);
+  });
+});
