@@ -80,7 +80,7 @@ test("a fresh secret is handed over by link: shown once to who opens it, and the
   await expectAccessible(receiver);
   await picture("opened", receiver);
   await receiver.getByRole("tab", { name: ".env" }).click();
-  await receiver.getByRole("button", { name: "Copy .env with the secret" }).click();
+  await receiver.getByRole("button", { name: "Copy .env snippet with the secret" }).click();
   expect(await receiver.evaluate(() => navigator.clipboard.readText())).toBe(`LATCHKEY_URL=${baseURL}\nLATCHKEY_API_KEY=${secret}`);
   await expect(receiver.getByText("Copied.")).toBeVisible();
   expect((await fetch(`${baseURL}/v1/me`, { headers: { Authorization: `Bearer ${secret}` } })).status).toBe(200);

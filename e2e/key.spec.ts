@@ -167,10 +167,9 @@ test.describe("the page of a key", () => {
 
   test("a suggestion from the addresses and scopes that were used becomes the key's own with two clicks", async () => {
     expect(await call(key.secret)).toBe(200);
-    await expect(async () => {
-      await open();
-      await expect(page.getByRole("button", { name: "Review addresses…" })).toBeVisible({ timeout: 1_000 });
-    }).toPass();
+    const suggestions = () => callAs<{ calls: number }>(page, person.org, "GET", `/v1/api-keys/${key.id}/suggestions`);
+    await expect.poll(async () => (await suggestions()).calls).toBe(1);
+    await open();
     await page.getByRole("button", { name: "Review addresses…" }).click();
     await expect(dialog().getByLabel("Allowed addresses")).toHaveValue("127.0.0.1");
     await dialog().getByRole("button", { name: "Save changes" }).click();
@@ -244,10 +243,10 @@ test.describe("the page of a key", () => {
       body: JSON.stringify({ key: key.secret, url: "https://paste.example/abc" }),
     });
     const leaked = page.getByRole("alert").filter({ hasText: "found in the open" });
-    await expect(async () => {
-      await open();
-      await expect(leaked).toBeVisible({ timeout: 1_000 });
-    }).toPass();
+    const flagged = () => callAs<{ data: unknown[] }>(page, person.org, "GET", "/v1/api-keys?health=leaked");
+    await expect.poll(async () => (await flagged()).data.length).toBe(1);
+    await open();
+    await expect(leaked).toBeVisible();
     await expect(leaked.getByText("https://paste.example/abc")).toBeVisible();
     await leaked.getByRole("button", { name: "Rotate at once…" }).click();
     await expect(dialog().getByRole("radio", { name: "At once" })).toBeChecked();

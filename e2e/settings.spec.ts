@@ -48,6 +48,7 @@ test("addresses for the whole organization shut its keys out, and leave the cons
   await page.goto(`/orgs/${person.org}/settings`);
   const addresses = page.getByLabel("For the whole organization");
   const bar = page.getByRole("region", { name: "Changes" });
+  await expect(page.getByText("Empty admits every address.", { exact: false })).toBeVisible();
   await addresses.fill("198.51.100.9/24");
   await expect(page.getByText("calls with keys from other addresses are refused", { exact: false })).toBeVisible();
   await bar.getByRole("button", { name: "Save changes" }).click();

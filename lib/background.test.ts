@@ -36,3 +36,22 @@ test("work that meets a database that is away is tried again", async () => {
   await backgroundDone();
   expect(tried).toBe(2);
 });
+
+test("little runs at a time, and all of it in the end", async () => {
+  const done: number[] = [];
+  let running = 0;
+  let most = 0;
+  for (let i = 0; i < 20; i++) {
+    inBackground("one of many", async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((ready) => setTimeout(ready, 2));
+      running -= 1;
+      done.push(i);
+      if (i % 5 === 0) throw new Error("no");
+    });
+  }
+  await backgroundDone();
+  expect(most).toBe(3);
+  expect(done.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i));
+});

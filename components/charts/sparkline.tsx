@@ -21,32 +21,32 @@ export function Sparkline({ points, label, className }: SparklineProps) {
   const name = `${label}: ${formatNumber(accepted + refused)} in ${days}${refused ? `, ${formatNumber(refused)} refused` : ""}`;
   // The smallest count is seen too: a refusal that is not would be no mark.
   const tall = (value: number, least: number) => (top === 0 || value === 0 ? 0 : Math.max(least, (value / top) * height));
+  const bars = points.map((point, index) => {
+    const below = tall(point.accepted, 0.75);
+    const above = Math.min(tall(point.refused, 1.5), height);
+    const x = round(index * pitch);
+    const upper = round(Math.max(0, height - below - above));
+    return { accepted: rect(x, round(height - below), bar, below), refused: rect(x, upper, bar, above) };
+  });
+  const done = bars.slice(0, -1);
+  const today = bars.slice(-1);
+  // A path for each tone, not a shape for each day: lists show many of these.
   return (
     <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={name} className={className}>
       <title>{name}</title>
       <path d={`M0 ${height - 0.5}H${width}`} className="stroke-line-strong" />
-      {points.map((point, index) => {
-        const below = tall(point.accepted, 0.75);
-        const above = tall(point.refused, 1.5);
-        const x = round(index * pitch);
-        return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its day
-          <g key={index} opacity={index === points.length - 1 ? 0.45 : 1}>
-            {below > 0 && <rect x={x} y={round(height - below)} width={round(bar)} height={round(below)} className="fill-chart-accepted" />}
-            {above > 0 && (
-              <rect
-                x={x}
-                y={round(Math.max(0, height - below - above))}
-                width={round(bar)}
-                height={round(above)}
-                className="fill-chart-refused"
-              />
-            )}
-          </g>
-        );
-      })}
+      {[done, today].map((part, index) => (
+        <g key={index === 0 ? "done" : "today"} opacity={index === 0 ? 1 : 0.45}>
+          <path d={part.map((each) => each.accepted).join("")} className="fill-chart-accepted" />
+          <path d={part.map((each) => each.refused).join("")} className="fill-chart-refused" />
+        </g>
+      ))}
     </svg>
   );
+}
+
+function rect(x: number, y: number, wide: number, tall: number): string {
+  return tall === 0 ? "" : `M${x} ${y}h${round(wide)}v${round(tall)}h-${round(wide)}z`;
 }
 
 function round(value: number): number {

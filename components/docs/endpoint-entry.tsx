@@ -110,7 +110,7 @@ export function EndpointEntry({ endpoint, base }: { endpoint: EndpointView; base
             <summary className="fast cursor-default rounded-md text-md text-fg-2 hover:text-accent-text">
               An answer <span className="font-mono text-sm">{endpoint.status}</span>
             </summary>
-            <CodeBlock className="mt-2" code={endpoint.answer} label={`${name} answer`} language="json" />
+            <CodeBlock className="mt-2" code={endpoint.answer} label={`${name} answer`} language="text" />
           </details>
         )}
       </div>

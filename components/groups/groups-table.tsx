@@ -142,7 +142,7 @@ function GroupRow({ href, group, days, most }: { href: string; group: Group; day
         <span className="text-fg-3 md:hidden"> {group.key_count === 1 ? "key" : "keys"}</span>
       </Td>
       <Td numeric phone="end" className="max-lg:hidden max-md:block">
-        <span className="inline-flex items-center gap-3">
+        <span className="inline-flex items-center gap-3 align-middle">
           {total > 0 && <Sparkline points={days} label="Calls per day" className="max-md:hidden" />}
           <span className="min-w-12">
             {formatNumber(total)}

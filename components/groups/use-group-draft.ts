@@ -1,6 +1,7 @@
 "use client";
 
 import { useState } from "react";
+import { flushSync } from "react-dom";
 import { isApiError } from "@/lib/api";
 import { type GroupDraft, problemsOf } from "./group-draft";
 
@@ -9,9 +10,8 @@ export function useGroupDraft(initial: GroupDraft, most: number) {
   const [draft, setDraft] = useState(initial);
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const show = (problems: Record<string, string>) => {
-    setWrong(problems);
-    if (Object.keys(problems).length > 0)
-      setTimeout(() => document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true]")?.focus());
+    flushSync(() => setWrong(problems));
+    document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true]")?.focus();
   };
   return {
     draft,

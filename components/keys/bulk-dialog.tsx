@@ -292,7 +292,7 @@ function Preview({ action, rows }: { action: Action; rows: BulkResult["data"] })
         <colgroup>
           <col />
           <col className="w-32 max-md:w-28" />
-          <col className="w-24 max-md:w-20" />
+          <col className="w-24" />
         </colgroup>
         <thead>
           <tr className="*:sticky *:top-0 *:z-1 *:h-8 *:border-b *:border-line *:bg-page *:px-3 *:text-left *:text-sm *:font-quiet *:text-fg-3">
@@ -310,7 +310,7 @@ function Preview({ action, rows }: { action: Action; rows: BulkResult["data"] })
                 <span className="flex min-w-0 items-center gap-2.5">
                   <KeyFace prefix={key.key_prefix} off={isOff(key)} />
                   <span className="grid min-w-0">
-                    <bdi className="cut font-medium" title={key.name}>
+                    <bdi className="cut text-left font-medium" title={key.name}>
                       {key.name}
                     </bdi>
                     <span className="mono cut text-sm text-fg-3" translate="no">

@@ -248,12 +248,10 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
             <option value="date">On a date</option>
           </Select>
         </Field>
-        {draft.expiry === "date" ? (
+        {draft.expiry === "date" && (
           <Field label="Last day" help="It works until the end of that day, your time." error={error("expires_at")}>
             <Input type="date" value={draft.expiry_date} onChange={(event) => set({ expiry_date: event.target.value }, "expires_at")} />
           </Field>
-        ) : (
-          <span className="max-md:hidden" />
         )}
         <Field label="Owner" help="Hears when somebody else rotates, pauses or revokes it." error={error("owner")}>
           <Select value={draft.owner} onChange={(event) => set({ owner: event.target.value as Draft["owner"] }, "owner")}>

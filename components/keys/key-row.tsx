@@ -40,12 +40,14 @@ export function KeyRow({ org, state: key, group, insight, waiting, box, mayChang
     <Tr selected={box?.on || undefined}>
       {box && (
         <Td phone="select" className="select-none">
-          {box.may && (
+          {box.may ? (
             <Checkbox
               aria-label={`Select ${key.name}`}
               checked={box.on}
               onChange={(event) => box.onTick(event.target.checked, (event.nativeEvent as MouseEvent).shiftKey)}
             />
+          ) : (
+            <span className="block size-4" />
           )}
         </Td>
       )}

@@ -144,13 +144,17 @@ export function RotateDialog({ org, state, baseUrl, begin = "86400", onClose }: 
         </div>
       ) : (
         <Notice tone="warn" title="Both secrets that work now stop at once.">
-          The old one, <span className="mono">{running.old_key_prefix}</span>
+          The newer one, <span className="mono">{state.key_prefix}</span>, and the old one,{" "}
+          <span className="mono">{running.old_key_prefix}</span>
           {running.old_last_used_at !== null && (
             <>
-              , last used <Time iso={running.old_last_used_at} className="inline-block first-letter:lowercase" />
+              {" "}
+              <span className="whitespace-nowrap">
+                (last used <Time iso={running.old_last_used_at} className="inline-block first-letter:lowercase" />)
+              </span>
             </>
           )}
-          , and the newer one, <span className="mono">{state.key_prefix}</span>. Only the secret you are shown next works then.
+          . Only the secret you are shown next works then.
         </Notice>
       )}
       <Field

@@ -61,7 +61,7 @@ export function RotationCockpit({ org, state, initial, mayChange }: RotationCock
       description="Move every caller to the new secret, then finish. Limits, history and the key’s id stay as they are."
       footer={
         <>
-          <Field label="Safe after" className="flex-row! items-center">
+          <Field label="Safe after" className="flex-row! items-center [&_label]:whitespace-nowrap">
             <Select className="w-44" value={wanted} onChange={(event) => filters.show({ quiet: event.target.value as QuietTime })}>
               {quietTimes.map(({ value, label }) => (
                 <option key={value} value={value}>

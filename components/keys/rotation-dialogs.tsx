@@ -119,6 +119,7 @@ export function FinishDialog({ org, state, view, verdict, onClose }: FinishDialo
   );
 }
 
+const HOUR = 3_600_000;
 const extensions = [
   { value: "3600", label: "1 h" },
   { value: "86400", label: "24 h" },
@@ -130,9 +131,9 @@ export function ExtendDialog({ org, state, onClose }: { org: string; state: Key;
   const changed = useKeyChanged(org);
   const endsAt = Date.parse(state.rotation?.ends_at ?? state.created_at);
   const latest = state.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(state.expires_at);
-  const later = (seconds: string) => Math.min(Date.now() + Number(seconds) * 1000, latest) > endsAt;
+  const later = (seconds: string, byMs = 0) => Math.min(Date.now() + Number(seconds) * 1000, latest) > endsAt + byMs;
   const [seconds, setSeconds] = useState<(typeof extensions)[number]["value"]>(
-    extensions.find(({ value }) => later(value))?.value ?? "604800",
+    extensions.find(({ value }) => later(value, HOUR))?.value ?? "604800",
   );
   const body = { grace_seconds: Number(seconds) };
   const end = Math.min(Date.now() + body.grace_seconds * 1000, latest);

@@ -3,6 +3,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useRouter } from "next/navigation";
 import { type ReactNode, useState } from "react";
+import { flushSync } from "react-dom";
 import { Failure } from "@/components/keys/failure";
 import { AddressList } from "@/components/ui/address-list";
 import { Button } from "@/components/ui/button";
@@ -91,8 +92,8 @@ function Form({ slug, org }: { slug: string; org: Org }) {
     setWrong(Object.fromEntries(Object.entries(wrong).filter(([path]) => !((path.split(".")[0] ?? "") in change))));
   };
   const show = (problems: Record<string, string>) => {
-    setWrong(problems);
-    setTimeout(() => document.querySelector<HTMLElement>("#main [aria-invalid=true]")?.focus());
+    flushSync(() => setWrong(problems));
+    document.querySelector<HTMLElement>("#main [aria-invalid=true]")?.focus();
   };
   const save = useMutation({
     mutationFn: () => updateOrg(slug, changed),

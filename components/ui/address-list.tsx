@@ -35,7 +35,8 @@ export function AddressList({ label, value, onChange, errors, help }: AddressLis
       aside={`${value.length} of ${MOST}`}
       help={help}
       error={
-        (wrong.length > 0 || whole !== undefined) && (
+        // Not false, which would take the help's place.
+        wrong.length === 0 && whole === undefined ? undefined : (
           <>
             {whole !== undefined && <span className="block">{capital(whole)}</span>}
             {wrong.map(({ index, entry, why, mended }) => (

@@ -217,7 +217,7 @@ describe("every answer carries request id and limits", () => {
     ["PUT", "/v1/me", 405, "GET"],
     ["DELETE", "/v1/api-groups", 405, "GET, POST"],
     ["PATCH", "/v1/sign-in", 405, "POST"],
-    ["POST", `/v1/api-keys/${randomId("key")}`, 405, "GET, DELETE"],
+    ["POST", `/v1/api-keys/${randomId("key")}`, 405, "GET, PATCH, DELETE"],
     ["GET", "/api/access/enable", 405, "POST"],
     ["GET", "/api/access/nothing", 404, ""],
     ["GET", "/api/health/nothing", 404, ""],

@@ -16,13 +16,18 @@ import { DAY, daysOf, lastDayFrom, PASSED, peaksOf, refusalsOf } from "@/lib/usa
 
 const SPARK_DAYS = 30;
 
+/** When a secret that still works was found in the open; null also when what was found has ended since. */
+function leakOf({ leakedAt, secrets }: { leakedAt: Date | null; secrets: { createdAt: Date }[] }): Date | null {
+  return leakedAt !== null && secrets.some(({ createdAt }) => createdAt <= leakedAt) ? leakedAt : null;
+}
+
 /** Of those of `ids` that the actor may see, in their order. */
 export async function keyInsights(actor: Can<"keys.read">, ids: readonly string[]): Promise<{ data: KeyInsight[] }> {
   const at = now();
   const rows = await db.key.findMany({
     where: { AND: [visible(actor), { id: { in: ids.filter((id) => isId("key", id)) } }] },
     include: {
-      secrets: { where: { endsAt: { gt: new Date(at) } }, select: { endsAt: true }, take: 1 },
+      secrets: { where: { OR: [{ endsAt: null }, { endsAt: { gt: new Date(at) } }] }, select: { endsAt: true, createdAt: true } },
       group: { select: { requestsPerMinute: true } },
       org: { select: { requestsPerMinute: true, plan: { select: { requestsPerMinute: true } } } },
     },
@@ -46,7 +51,8 @@ export async function keyInsights(actor: Can<"keys.read">, ids: readonly string[
     if (row === undefined) return [];
     const facts = {
       ...row,
-      rotationEndsAt: row.secrets[0]?.endsAt ?? null,
+      rotationEndsAt: row.secrets.find(({ endsAt }) => endsAt !== null)?.endsAt ?? null,
+      leakedAt: leakOf(row),
       minuteLimit: limits.get(id) ?? 0,
       day: lastDays.get(id) ?? QUIET_DAY,
     };

@@ -430,17 +430,17 @@ describe("revoking a key with the keys it made", () => {
     expect(await eventsOf(org)).toEqual([]);
   });
 
-  test("ends thousands in one go", async () => {
+  test("ends more than a thousand in one go", async () => {
     const { org, actor } = await setting();
     const parent = await newKey(org);
     await owner.query(
       `insert into "Key" select (jsonb_populate_record(k, jsonb_build_object('id', 'key_01' || lpad(i::text, 24, '0'), 'parentId', k."id"))).*
-       from "Key" k, generate_series(1, 4000) i where k."id" = $1`,
+       from "Key" k, generate_series(1, 1500) i where k."id" = $1`,
       [parent.id],
     );
     await revokeKey(revoker(actor), parent.id, { revoke_children: true });
     expect(await db.key.count({ where: { orgId: org.id, revokedAt: null } })).toBe(0);
-    expect(await db.auditEvent.count({ where: { chain: org.id } })).toBe(4_001);
+    expect(await db.auditEvent.count({ where: { chain: org.id } })).toBe(1_501);
   });
 
   test("a child that is being made meanwhile is ended too, or not made", async () => {

@@ -62,7 +62,9 @@ export async function checkRoom(from: Pick<Db, "org" | "key">, orgId: string, mo
     select: { mostKeys: true, plan: { select: { mostKeys: true } } },
   });
   const most = mostKeys ?? plan.mostKeys;
-  const live = await from.key.count({ where: { orgId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now()) } }] } });
+  const live = await from.key.count({
+    where: { orgId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now()) } }] },
+  });
   if (live + more <= most) return;
   const details = { keys: `are ${live} of at most ${most}` };
   throw new AppError(

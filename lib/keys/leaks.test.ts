@@ -120,8 +120,8 @@ describe("a key that works and was found, where leaked keys are revoked", () => 
 
   test.each(["revoke", "flag"] as const)("many reports at once are one: %s", async (policy) => {
     const { org, key } = await scene(policy);
-    await report("lk_live_".padEnd(60, "x"));
-    await Promise.all(Array.from({ length: 20 }, () => report(key.secret)));
+    await Promise.all(Array.from({ length: 20 }, () => reportLeak(finder, { key: key.secret })));
+    await backgroundDone();
     expect([(await actionsOf(org)).filter((action) => action === "api_key.leak"), mails().length]).toEqual([["api_key.leak"], 2]);
   });
 

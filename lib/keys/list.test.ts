@@ -154,7 +154,7 @@ describe("a filter by health finds the keys of which their insight says it", () 
   const instant = (days: number) => new Date(now + days * DAY);
   const maybe = (...days: number[]) => fc.constantFrom(null, ...days.map(instant));
   const state = fc.record({
-    ...{ revokedAt: maybe(), expiresAt: maybe(-1, 5, 20, 300), leakedAt: maybe(-1), lastUsedAt: maybe(-100, -91, -89, -1) },
+    ...{ revokedAt: maybe(), expiresAt: maybe(-1, 5, 20, 300), leakedAt: maybe(-1, 0.1), lastUsedAt: maybe(-100, -91, -89, -1) },
     ...{ createdAt: fc.constantFrom(-200, -91, -10).map(instant), notBefore: maybe(-95, -3, 3), pausedAt: maybe(-1) },
     rotation: maybe(-1, 1),
     requestsPerMinute: fc.constantFrom(null, 10, 20),

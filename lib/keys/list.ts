@@ -90,7 +90,8 @@ async function withHealth(actor: Can<"keys.read">, code: HealthCode, at: number)
   const alive = sql`k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)})`;
   switch (code) {
     case "leaked":
-      return sql`${alive} and k."leakedAt" is not null`;
+      return sql`${alive} and exists (select from "KeySecret" s where s."keyId" = k."id" and s."createdAt" <= k."leakedAt"
+        and (s."endsAt" is null or s."endsAt" > ${new Date(at)}))`;
     case "rotating":
       return sql`${alive} and ${rotating(at)}`;
     case "expires_soon":

@@ -44,7 +44,10 @@ export default function LeaksPage() {
         <p>What the organization that owns the key has chosen in its settings:</p>
         <Facts
           items={[
-            { term: "revoke", value: "The key is revoked at once. Of a key that is being rotated, only the secret that was found ends." },
+            {
+              term: "revoke",
+              value: "The key is revoked at once. When it was the old secret of a rotation, that one ends and the new one goes on.",
+            },
             { term: "flag", value: "The key is marked as leaked and goes on working until its owners have rotated it." },
           ]}
         />
