@@ -33,7 +33,7 @@ test("search and filters live in the address and survive a reload", async ({ pag
     await page.keyboard.press("/"); // heard as soon as the page is alive
     await expect(page.getByLabel("Search keys")).toBeFocused({ timeout: 500 });
   }).toPass();
-  await page.keyboard.type("invoice");
+  await page.keyboard.type("invoice", { delay: 250 }); // slower than the field waits: no letter is lost
   await expect(page).toHaveURL(/q=invoice/);
   await page.getByRole("button", { name: "Group", exact: true }).click();
   await page.getByRole("menuitemradio", { name: "Staging" }).click();

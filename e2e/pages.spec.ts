@@ -45,7 +45,17 @@ for (const width of [1440, 390]) {
         "/keys/key_nothing",
       ].map((place) => home + place);
       const outside = ["/sign-in", "/sign-up", "/forgot", "/reset/some-token", "/invites/some-token", "/hand-over", "/leaked"];
-      for (const place of [...inside, "/account", "/docs", "/docs/reference", "/docs/errors", "/docs/gateway", "/docs/leaks", "/nowhere", ...outside]) {
+      for (const place of [
+        ...inside,
+        "/account",
+        "/docs",
+        "/docs/reference",
+        "/docs/errors",
+        "/docs/gateway",
+        "/docs/leaks",
+        "/nowhere",
+        ...outside,
+      ]) {
         if (place === outside[0]) await page.context().clearCookies();
         await page.goto(place);
         await expect(page.locator("h1").first(), place).toBeVisible();

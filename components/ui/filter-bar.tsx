@@ -36,18 +36,20 @@ type SearchInputProps = {
 export function SearchInput({ label, placeholder, value, onValueChange, onBackspace, className }: SearchInputProps) {
   const [typed, setTyped] = useState(value);
   const [given, setGiven] = useState(value);
+  const [said, setSaid] = useState(value);
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  // A new value from outside (back button, "Clear filters") wins over what was typed.
+  // A new value from outside (back button, "Clear filters") wins over what was typed; what was said here comes back late and does not.
   if (given !== value) {
     setGiven(value);
-    setTyped(value);
+    setSaid(value);
+    if (value !== said.trim()) setTyped(value);
   }
   const say = (next: string, delay: number) => {
     setTyped(next);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
-      setGiven(next);
+      setSaid(next);
       onValueChange(next);
     }, delay);
   };
