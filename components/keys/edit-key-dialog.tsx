@@ -1,16 +1,14 @@
 "use client";
 
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { ArrowRight, Plus, X } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { AddressList } from "@/components/ui/address-list";
 import { Button } from "@/components/ui/button";
-import { Checkbox } from "@/components/ui/checkbox";
+import { type ChangeRow, Changes } from "@/components/ui/changes";
 import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/field";
 import { Notice } from "@/components/ui/notice";
-import { Segmented } from "@/components/ui/segmented";
 import { toastDone } from "@/components/ui/toaster";
 import { isApiError } from "@/lib/api";
 import { formatDate, formatNumber } from "@/lib/format";
@@ -19,7 +17,8 @@ import { suggestionsQuery, updateKey } from "@/lib/keys/client";
 import type { Key } from "@/lib/keys/schema";
 import { orgQuery } from "@/lib/orgs/client";
 import { Failure } from "./failure";
-import { accessNames, bodyOf, type Change, changesOf, type Draft, draftOf, lossesOf, problemsOf } from "./key-draft";
+import { bodyOf, changesOf, type Draft, draftOf, lossesOf, problemsOf } from "./key-draft";
+import { AccessField, MetadataField, ScopesField, sentence } from "./key-fields";
 import { useLastDay } from "./last-day";
 import { useKeyChanged } from "./use-key-changed";
 
@@ -170,38 +169,14 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
           </Select>
         </Field>
       </div>
-      <div className="grid gap-1.5">
-        <span className="font-medium">Access</span>
-        <Segmented
-          label="Access"
-          value={draft.access}
-          onValueChange={(access) => set({ access }, "access")}
-          options={(["read", "write", "full", "admin"] as const).map((access) => ({
-            value: access,
-            label: accessNames[access],
-            disabled: access === "admin" && !mayAdmin && base.access !== "admin",
-          }))}
-          className="w-full max-w-96"
-        />
-        <Wrong>{error("access")}</Wrong>
-      </div>
+      <AccessField
+        value={draft.access}
+        onChange={(access) => set({ access }, "access")}
+        mayAdmin={mayAdmin || base.access === "admin"}
+        error={error("access")}
+      />
       <Place of="Suggested scopes" isProposed={proposed.scopes !== undefined}>
-        <fieldset className="min-w-0">
-          <legend className="font-medium">Scopes</legend>
-          <div className="mt-0.5 grid grid-cols-2 gap-x-4 md:grid-cols-3">
-            {scopes.map((scope) => (
-              <Checkbox
-                key={scope}
-                label={<span className="mono wrap-anywhere">{scope}</span>}
-                checked={draft.scopes.includes(scope)}
-                onChange={(event) =>
-                  set({ scopes: scopes.filter((each) => (each === scope ? event.target.checked : draft.scopes.includes(each))) }, "scopes")
-                }
-              />
-            ))}
-          </div>
-          <Wrong>{error("scopes")}</Wrong>
-        </fieldset>
+        <ScopesField value={draft.scopes} onChange={(chosen) => set({ scopes: chosen }, "scopes")} all={scopes} error={error("scopes")} />
       </Place>
       <Place of="Suggested addresses" isProposed={proposed.allowed_ips !== undefined}>
         <AddressList
@@ -264,7 +239,7 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
           </Select>
         </Field>
       </div>
-      <Metadata pairs={draft.metadata} error={error("metadata")} onChange={(metadata) => set({ metadata }, "metadata")} />
+      <MetadataField value={draft.metadata} onChange={(metadata) => set({ metadata }, "metadata")} error={error("metadata")} />
       <Preview changes={changes} losses={losses} />
       <Failure title="Nothing was changed." error={hasField(update.error) ? null : update.error} />
     </Dialog>
@@ -282,76 +257,14 @@ function Place({ of, isProposed, children }: { of: string; isProposed: boolean; 
   );
 }
 
-function Metadata({
-  pairs,
-  error,
-  onChange,
-}: {
-  pairs: Draft["metadata"];
-  error: ReactNode;
-  onChange: (pairs: Draft["metadata"]) => void;
-}) {
-  const put = (index: number, pair: Partial<Draft["metadata"][number]>) =>
-    onChange(pairs.map((each, at) => (at === index ? { ...each, ...pair } : each)));
-  return (
-    <fieldset className="grid min-w-0 gap-2">
-      <legend className="mb-1.5 font-medium">Metadata</legend>
-      {pairs.map((pair, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a pair has no other identity while it is typed
-        <div key={index} className="flex items-center gap-2">
-          <Input
-            aria-label={`Name of pair ${index + 1}`}
-            placeholder="Name"
-            value={pair.name}
-            maxLength={64}
-            autoComplete="off"
-            className="max-w-48"
-            onChange={(event) => put(index, { name: event.target.value })}
-          />
-          <Input
-            aria-label={`Value of pair ${index + 1}`}
-            placeholder="Value"
-            value={pair.value}
-            maxLength={500}
-            autoComplete="off"
-            onChange={(event) => put(index, { value: event.target.value })}
-          />
-          <Button
-            variant="ghost"
-            size="sm"
-            icon={<X />}
-            label={pair.name === "" ? "Remove this pair" : `Remove ${pair.name}`}
-            onClick={() => onChange(pairs.filter((_, at) => at !== index))}
-          />
-        </div>
-      ))}
-      <span>
-        <Button size="sm" icon={<Plus />} onClick={() => onChange([...pairs, { name: "", value: "" }])}>
-          Add a pair
-        </Button>
-      </span>
-      <Wrong>{error}</Wrong>
-    </fieldset>
-  );
-}
-
-function Preview({ changes, losses }: { changes: readonly Change[]; losses: readonly string[] }) {
+function Preview({ changes, losses }: { changes: readonly ChangeRow[]; losses: readonly string[] }) {
   return (
     <section aria-label="What changes" className="grid gap-2">
       <h3 className="font-medium">What changes</h3>
       {changes.length === 0 ? (
         <p className="rounded-lg border border-line px-4 py-3 text-fg-3">Nothing yet.</p>
       ) : (
-        <dl className="grid grid-cols-[88px_minmax(0,1fr)] gap-x-3 gap-y-2 rounded-lg border border-line px-4 py-3">
-          {changes.map((change) => (
-            <div key={change.field} className="contents">
-              <dt className="text-fg-3">{change.label}</dt>
-              <dd className="flex min-w-0 flex-wrap items-center gap-x-2 gap-y-1 wrap-anywhere">
-                {change.isList ? <ListChange change={change} /> : <OneChange change={change} />}
-              </dd>
-            </div>
-          ))}
-        </dl>
+        <Changes changes={changes} />
       )}
       {losses.length > 0 && (
         <Notice tone="warn" title="This takes something away.">
@@ -366,49 +279,6 @@ function Preview({ changes, losses }: { changes: readonly Change[]; losses: read
   );
 }
 
-function OneChange({ change: { from, to } }: { change: Change }) {
-  return (
-    <>
-      <span className="sr-only">before: </span>
-      <bdi className="text-fg-2">{from[0]}</bdi>
-      <ArrowRight aria-hidden="true" className="text-fg-3" />
-      <span className="sr-only">after: </span>
-      <bdi className="font-medium">{to[0]}</bdi>
-    </>
-  );
-}
-
-function ListChange({ change: { from, to } }: { change: Change }) {
-  return (
-    <>
-      {from.map((each) => (
-        <span key={`-${each}`} className="mono inline-flex gap-1 rounded-sm bg-bad-soft px-[5px] text-bad-text">
-          <span aria-hidden="true">−</span>
-          <span className="sr-only">goes: </span>
-          {each}
-        </span>
-      ))}
-      {to.map((each) => (
-        <span key={`+${each}`} className="mono inline-flex gap-1 rounded-sm bg-ok-soft px-[5px] text-ok-text">
-          <span aria-hidden="true">+</span>
-          <span className="sr-only">comes: </span>
-          {each}
-        </span>
-      ))}
-    </>
-  );
-}
-
-function Wrong({ children }: { children: ReactNode }) {
-  return (
-    children && (
-      <p role="alert" className="text-sm text-bad-text">
-        {children}
-      </p>
-    )
-  );
-}
-
 const fields = /^(name|group_id|access|scopes|rate_limit_rpm|allowed_ips|expires_at|not_before|owner|metadata)(\.|$)/;
 
 /** A fault that has a field stands there. */
@@ -420,8 +290,4 @@ function hasField(error: Error | null): boolean {
 
 function focusWrong(): void {
   setTimeout(() => document.querySelector<HTMLElement>("[role=dialog] [aria-invalid=true], [role=dialog] [role=alert]")?.focus());
-}
-
-function sentence(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : text.charAt(0).toUpperCase() + text.slice(1);
 }

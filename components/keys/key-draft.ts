@@ -1,3 +1,4 @@
+import type { ChangeRow } from "@/components/ui/changes";
 import { formatDate, formatExact, formatNumber } from "@/lib/format";
 import { type Key, type Scope, UpdateKey } from "@/lib/keys/schema";
 import { isAdmitted } from "./admitted";
@@ -24,15 +25,6 @@ export interface Draft {
 }
 
 export type EditableField = keyof UpdateKey;
-
-export interface Change {
-  field: EditableField;
-  label: string;
-  /** Of a list only what goes and what comes. */
-  from: readonly string[];
-  to: readonly string[];
-  isList: boolean;
-}
 
 export function draftOf(key: Key): Draft {
   return {
@@ -70,9 +62,9 @@ export function bodyOf(key: Key, draft: Draft, now: number): UpdateKey {
 }
 
 /** The preview: each changed field, before and after, in the words of the page. */
-export function changesOf(key: Key, draft: Draft, now: number, groupName: (id: string) => string): Change[] {
+export function changesOf(key: Key, draft: Draft, now: number, groupName: (id: string) => string): ChangeRow[] {
   const body = bodyOf(key, draft, now);
-  const changes: Change[] = [];
+  const changes: ChangeRow[] = [];
   const one = (field: EditableField, label: string, from: string, to: string) =>
     changes.push({ field, label, from: [from], to: [to], isList: false });
   const list = (field: EditableField, label: string, from: readonly string[], to: readonly string[], none: string) =>
@@ -153,7 +145,7 @@ export function problemsOf(key: Key, draft: Draft, now: number): Record<string, 
   return problems;
 }
 
-export const accessNames: Record<Key["access"], string> = { read: "Read", write: "Write", full: "Full", admin: "Admin" };
+const accessNames: Record<Key["access"], string> = { read: "Read", write: "Write", full: "Full", admin: "Admin" };
 
 // Read and write side by side, below full, below admin.
 const holds: Record<Key["access"], readonly Key["access"][]> = {

@@ -5,8 +5,19 @@ import { db, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
 import { bulkKeys } from "@/lib/keys/bulk";
 import { BulkKeys, type Key } from "@/lib/keys/schema";
-import { type Need, verify } from "@/lib/keys/verify";
-import { eventsOf, newGroup, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
+import { verify } from "@/lib/keys/verify";
+import {
+  anyCall,
+  eventsOf,
+  newGroup,
+  newKey,
+  newMember,
+  newOrg,
+  refusal,
+  type TestKey,
+  type TestOrg,
+  useDatabase,
+} from "@/lib/testing/factories";
 import { closeDrainPool, drain } from "@/lib/usage/drain";
 
 const { owner } = await useDatabase();
@@ -14,19 +25,7 @@ afterAll(closeDrainPool);
 
 const HOUR = 3_600_000;
 const bulk = (actor: Actor, input: object) => bulkKeys(authorize(actor, "keys.update"), BulkKeys.parse(input));
-const ANY_CALL: Need = {
-  permission: "self.read",
-  scopes: [],
-  accesses: [],
-  ip: "203.0.113.7",
-  within: null,
-  asker: null,
-  free: true,
-  route: null,
-  cost: 0,
-  requestId: "req_1",
-};
-const accepted = (keys: readonly TestKey[]) => Promise.all(keys.map(async ({ secret }) => (await verify(secret, ANY_CALL, now())).valid));
+const accepted = (keys: readonly TestKey[]) => Promise.all(keys.map(async ({ secret }) => (await verify(secret, anyCall, now())).valid));
 
 async function setting(role: Role = "admin"): Promise<{ org: TestOrg; group: { id: string }; actor: Actor & { id: string } }> {
   const org = await newOrg();

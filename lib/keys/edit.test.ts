@@ -8,8 +8,9 @@ import { excess, toPowers } from "@/lib/keys/ceiling";
 import { pauseKey, resumeKey, updateKey } from "@/lib/keys/edit";
 import { createKey, getKey, revokeKey } from "@/lib/keys/keys";
 import type { CreateKey, UpdateKey } from "@/lib/keys/schema";
-import { type Need, verify } from "@/lib/keys/verify";
+import { verify } from "@/lib/keys/verify";
 import {
+  anyCall,
   eventsOf,
   newGroup,
   newKey,
@@ -30,19 +31,7 @@ const updater = (actor: Actor) => authorize(actor, "keys.update");
 const reader = (actor: Actor) => authorize(actor, "keys.read");
 const revoker = (actor: Actor) => authorize(actor, "keys.revoke");
 const edit = (actor: Actor, key: { id: string }, input: UpdateKey) => updateKey(updater(actor), key.id, input);
-const ANY_CALL: Need = {
-  permission: "self.read",
-  scopes: [],
-  accesses: [],
-  ip: "203.0.113.7",
-  within: null,
-  asker: null,
-  free: true,
-  route: null,
-  cost: 0,
-  requestId: "req_1",
-};
-const isAccepted = async (secret: string) => (await verify(secret, ANY_CALL, now())).valid;
+const isAccepted = async (secret: string) => (await verify(secret, anyCall, now())).valid;
 
 async function setting(role: Role = "admin"): Promise<{ org: TestOrg; group: { id: string }; actor: Actor & { id: string } }> {
   const org = await newOrg();

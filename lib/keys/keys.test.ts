@@ -7,8 +7,9 @@ import { createKey, getKey, keyActivity, revokeKey } from "@/lib/keys/keys";
 import { countKeys, listKeys } from "@/lib/keys/list";
 import type { CreateKey, KeyFilter } from "@/lib/keys/schema";
 import { hashSecret, parseSecret } from "@/lib/keys/secret";
-import { type Need, verify } from "@/lib/keys/verify";
+import { verify } from "@/lib/keys/verify";
 import {
+  anyCall,
   eventsOf,
   newGroup,
   newKey,
@@ -28,19 +29,7 @@ const ALL: KeyFilter = { limit: 50 };
 const creator = (actor: Actor) => authorize(actor, "keys.create");
 const reader = (actor: Actor) => authorize(actor, "keys.read");
 const revoker = (actor: Actor) => authorize(actor, "keys.revoke");
-const ANY_CALL: Need = {
-  permission: "self.read",
-  scopes: [],
-  accesses: [],
-  ip: "203.0.113.7",
-  within: null,
-  asker: null,
-  free: true,
-  route: null,
-  cost: 0,
-  requestId: "req_1",
-};
-const isAccepted = async (secret: string) => (await verify(secret, ANY_CALL, now())).valid;
+const isAccepted = async (secret: string) => (await verify(secret, anyCall, now())).valid;
 
 async function setting(
   role: Role = "admin",

@@ -7,9 +7,10 @@ import { db, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
 import { candidatesOf, handleLeak, placeOf, reportLeak } from "@/lib/keys/leaks";
 import { hashSecret, newSecret, withChecksum } from "@/lib/keys/secret";
-import { type Need, verify } from "@/lib/keys/verify";
+import { verify } from "@/lib/keys/verify";
 import {
   anonymous,
+  anyCall,
   eventsOf,
   newKey,
   newMember,
@@ -36,19 +37,7 @@ const mails = () => (fs.existsSync(outbox) ? fs.readdirSync(outbox).map((name) =
 const toOf = (mail: string) => /^To: (.*)$/m.exec(mail)?.[1];
 beforeEach(() => fs.rmSync(outbox, { recursive: true, force: true }));
 
-const NEED: Need = {
-  permission: "self.read",
-  scopes: [],
-  accesses: [],
-  ip: "203.0.113.7",
-  within: null,
-  asker: null,
-  free: true,
-  route: null,
-  cost: 0,
-  requestId: "req_1",
-};
-const works = async (secret: string) => (await verify(secret, NEED, NOW)).valid;
+const works = async (secret: string) => (await verify(secret, anyCall, NOW)).valid;
 const rowOf = ({ id }: { id: string }) => db.key.findUniqueOrThrow({ where: { id } });
 const actionsOf = async (org: TestOrg) => (await eventsOf(org)).map(({ action }) => action);
 

@@ -8,8 +8,8 @@ import { getKey, revokeKey } from "@/lib/keys/keys";
 import { extendRotation, finishRotation, rotateKey } from "@/lib/keys/rotation";
 import type { RotateKey } from "@/lib/keys/schema";
 import { parseSecret } from "@/lib/keys/secret";
-import { type Need, verify } from "@/lib/keys/verify";
-import { eventsOf, newGroup, newKey, newMember, newOrg, refusal, type TestOrg, useDatabase } from "@/lib/testing/factories";
+import { verify } from "@/lib/keys/verify";
+import { anyCall, eventsOf, newGroup, newKey, newMember, newOrg, refusal, type TestOrg, useDatabase } from "@/lib/testing/factories";
 
 await useDatabase();
 
@@ -21,19 +21,7 @@ const rotate = (actor: Actor, key: { id: string }, input: RotateKey = {}) => rot
 const finish = (actor: Actor, key: { id: string }) => finishRotation(updater(actor), key.id);
 const extend = (actor: Actor, key: { id: string }, grace_seconds: number) => extendRotation(updater(actor), key.id, { grace_seconds });
 const view = (actor: Actor, key: { id: string }) => getKey(authorize(actor, "keys.read"), key.id);
-const ANY_CALL: Need = {
-  permission: "self.read",
-  scopes: [],
-  accesses: [],
-  ip: "203.0.113.7",
-  within: null,
-  asker: null,
-  free: true,
-  route: null,
-  cost: 0,
-  requestId: "req_1",
-};
-const isAccepted = async (secret: string, at = now()) => (await verify(secret, ANY_CALL, at)).valid;
+const isAccepted = async (secret: string, at = now()) => (await verify(secret, anyCall, at)).valid;
 const secretsOf = (key: { id: string }) => db.keySecret.findMany({ where: { keyId: key.id }, orderBy: { createdAt: "asc" } });
 const liveSecrets = async (key: { id: string }) =>
   (await secretsOf(key)).filter(({ endsAt }) => endsAt === null || endsAt.getTime() > now());

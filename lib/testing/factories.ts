@@ -21,6 +21,7 @@ import { type AppError, isAppError } from "@/lib/errors";
 import { insertGroup } from "@/lib/groups/groups";
 import { newId } from "@/lib/ids";
 import { insertKey, type KeyToInsert } from "@/lib/keys/keys";
+import type { Need } from "@/lib/keys/verify";
 import { insertOrg } from "@/lib/orgs/orgs";
 import { testDatabase } from "@/lib/testing/database";
 import type { UsageRecord } from "@/lib/usage/record";
@@ -147,6 +148,20 @@ export async function newKey(
 }
 
 /** A call of the key, for drain(): accepted, from 203.0.113.7, now. */
+/** A call that every key may make, and that counts nothing. */
+export const anyCall: Need = {
+  permission: "self.read",
+  scopes: [],
+  accesses: [],
+  ip: "203.0.113.7",
+  within: null,
+  asker: null,
+  free: true,
+  route: null,
+  cost: 0,
+  requestId: "req_1",
+};
+
 export function newCall(org: TestOrg, key: TestKey, changed: Partial<UsageRecord> = {}): UsageRecord {
   return {
     requestId: newId("req"),

@@ -6,7 +6,7 @@ import { authorize } from "@/lib/access/permissions";
 import { db } from "@/lib/db";
 import { newId } from "@/lib/ids";
 import { getKey, keyActivity } from "@/lib/keys/keys";
-import { eventsOf, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
+import { eventsOf, newCall, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
 import { closeDrainPool, drain, drainLines, settleSpool, spoolPosition } from "@/lib/usage/drain";
 import { toLine } from "@/lib/usage/line";
 import { listLogs } from "@/lib/usage/logs";
@@ -36,29 +36,7 @@ afterEach(async () => {
 const HOUR = 3_600_000;
 const NOW = Math.floor(Date.now() / HOUR) * HOUR - 10 * HOUR;
 
-function recordOf(org: TestOrg, key: TestKey, changed: Partial<UsageRecord> = {}): UsageRecord {
-  return {
-    requestId: newId("req"),
-    at: NOW,
-    orgId: org.id,
-    groupId: key.groupId,
-    keyId: key.id,
-    secretId: "sec_1",
-    keyPrefix: key.prefix,
-    environment: key.actor.environment ?? "live",
-    method: "GET",
-    route: "/v1/status",
-    status: 200,
-    outcome: "accepted",
-    latencyUs: 1_500,
-    credits: 0,
-    counted: false,
-    ip: "203.0.113.7",
-    country: "NL",
-    userAgent: "tests/1",
-    ...changed,
-  };
-}
+const recordOf = (org: TestOrg, key: TestKey, changed: Partial<UsageRecord> = {}) => newCall(org, key, { at: NOW, ...changed });
 
 /** Lines as a process that recorded these would have left them. */
 const bytesOf = (records: readonly UsageRecord[], isSum = false) => Buffer.from(records.map((r) => `${toLine(r, isSum)}\n`).join(""));
