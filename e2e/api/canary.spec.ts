@@ -204,7 +204,7 @@ test("no secret is kept or said anywhere but in the one answer that reveals it",
     "/members",
     "/settings",
   ];
-  for (const place of [...places.map((each) => home + each), "/account", "/hand-over", "/docs", "/docs/reference", "/sign-in"]) {
+  for (const place of [...places.map((each) => home + each), "/account", "/hand-over", "/docs", "/docs/reference", "/leaked"]) {
     const page = await call("GET", place, { headers: { Cookie: person.cookie } });
     expect([place, page.status]).toEqual([place, 200]);
     await call("GET", `${place}?_rsc=1`, { headers: { Cookie: person.cookie, RSC: "1" } });
