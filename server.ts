@@ -87,7 +87,7 @@ async function startNode(): Promise<() => Promise<void>> {
   return async () => {
     try {
       stopSweeping();
-      await backgroundDone();
+      await backgroundDone(8_000);
       await giveBackQuota();
       await stopRecording();
     } finally {

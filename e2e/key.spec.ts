@@ -290,6 +290,8 @@ test.describe("the page of a key", () => {
       });
       await open();
       const look = async (name: string) => {
+        if (["rotate", "pause", "edit", "revoke", "finish", "extend"].includes(name))
+          await expect(dialog().getByRole("button", { name: "Copy as curl" }), name).toBeVisible();
         expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), name).toBeLessThanOrEqual(0);
         await expectAccessible(page);
         for (const theme of ["light", "dark"]) {

@@ -12,37 +12,48 @@ const MOST_AT_ONCE = 3;
 const TRIES = 5;
 const RETRY_MS = 1_000;
 
-interface Background {
-  /** All that has not ended. */
-  runs: Set<Promise<void>>;
+interface Lane {
   running: number;
   waiting: (() => void)[];
 }
 
-const background = () => once<Background>("background", () => ({ runs: new Set(), running: 0, waiting: [] }));
+interface Background {
+  /** All that has not ended. */
+  runs: Set<Promise<void>>;
+  /** Acts never wait behind words: a mail server that hangs holds up mails alone. */
+  lanes: Record<"acts" | "words", Lane>;
+}
 
-export function inBackground(what: string, work: () => Promise<unknown>): void {
-  const { runs } = background();
-  const run = inTurn(() => attempt(work))
+const newLane = (): Lane => ({ running: 0, waiting: [] });
+const background = () => once<Background>("background", () => ({ runs: new Set(), lanes: { acts: newLane(), words: newLane() } }));
+
+export function inBackground(lane: "acts" | "words", what: string, work: () => Promise<unknown>): void {
+  const { runs, lanes } = background();
+  const run = inTurn(lanes[lane], () => attempt(work))
     .catch((error: unknown) => log("error", `${what} failed`, describe(error)))
     .finally(() => runs.delete(run));
   runs.add(run);
 }
 
-/** Resolves when nothing runs any more. */
-export async function backgroundDone(): Promise<void> {
-  while (background().runs.size > 0) await Promise.all(background().runs);
+/** Resolves when nothing runs any more, or after so many milliseconds: what still runs then is given up. */
+export async function backgroundDone(mostMs = Number.POSITIVE_INFINITY): Promise<void> {
+  const { runs } = background();
+  const until = performance.now() + mostMs;
+  while (runs.size > 0 && performance.now() < until) {
+    if (mostMs === Number.POSITIVE_INFINITY) await Promise.all(runs);
+    else await Promise.race([Promise.all(runs), new Promise((done) => setTimeout(done, until - performance.now()))]);
+  }
+  if (runs.size > 0) log("error", "work beside the requests was given up", { runs: runs.size });
 }
 
-async function inTurn(work: () => Promise<void>): Promise<void> {
-  const all = background();
-  if (all.running < MOST_AT_ONCE) all.running += 1;
-  else await new Promise<void>((turn) => all.waiting.push(turn)); // whoever ends hands its turn on
+async function inTurn(lane: Lane, work: () => Promise<void>): Promise<void> {
+  if (lane.running < MOST_AT_ONCE) lane.running += 1;
+  else await new Promise<void>((turn) => lane.waiting.push(turn)); // whoever ends hands its turn on
   try {
     await work();
   } finally {
-    const next = all.waiting.shift();
-    if (next === undefined) all.running -= 1;
+    const next = lane.waiting.shift();
+    if (next === undefined) lane.running -= 1;
     else next();
   }
 }

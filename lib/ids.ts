@@ -53,6 +53,11 @@ export function isId(type: IdType, text: string): boolean {
   return text.startsWith(`${type}_`) && BODY.test(text.slice(type.length + 1));
 }
 
+/** Whether a text that begins so and is so long could be an id of ours: three letters, an underscore and 26 characters. */
+export function isFormOfId(prefix: string, length: number): boolean {
+  return length === 30 && /^([a-z]{1,3}|[a-z]{3}_[0-9a-z]*)$/.test(prefix);
+}
+
 /** `cli_…` is an alias accepted wherever an organization's id is. */
 export function orgIdFrom(text: string): string {
   return text.startsWith("cli_") ? `org_${text.slice(4)}` : text;

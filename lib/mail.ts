@@ -19,13 +19,21 @@ export async function sendMail(mail: Mail): Promise<void> {
   const { smtpUrl, mailFrom } = env();
   if (smtpUrl !== null) {
     try {
-      await once<Transporter>("mail", () => createTransport(smtpUrl)).sendMail({ from: mailFrom, ...mail });
+      await once<Transporter>("mail", () => createTransport(withTimeouts(smtpUrl))).sendMail({ from: mailFrom, ...mail });
       return;
     } catch (error) {
       log("error", "a mail could not be sent; it is in the outbox", describe(error));
     }
   }
   await keep(mail).catch((error) => log("error", "a mail could neither be sent nor kept", describe(error)));
+}
+
+/** A mail server that accepts and then says nothing must not hold up what waits behind it. What SMTP_URL sets itself stays. */
+function withTimeouts(smtpUrl: string): string {
+  const url = new URL(smtpUrl);
+  for (const [name, ms] of Object.entries({ connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 }))
+    if (!url.searchParams.has(name)) url.searchParams.set(name, String(ms));
+  return url.href;
 }
 
 async function keep(mail: Mail): Promise<void> {

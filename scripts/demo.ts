@@ -278,6 +278,7 @@ interface DemoUser {
   email: string;
   groupId: null;
   environment: null;
+  secretId: null;
   request: Origin;
 }
 
@@ -291,6 +292,7 @@ async function makeOrg(passwordHash: string): Promise<{ org: { id: string }; use
       email,
       groupId: null,
       environment: null,
+      secretId: null,
       request: { id: newId("req", now()), ip: person.ip, country: person.country, userAgent: "Firefox 146 on macOS" },
     };
   });

@@ -7,7 +7,8 @@ import { useState } from "react";
 import { Sentence } from "@/components/audit/sentence";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { KeyFace } from "@/components/keys/key-face";
-import { isOff, KeyBadge, KeySentence } from "@/components/keys/key-state";
+import { KeyHealth } from "@/components/keys/key-health";
+import { isOff } from "@/components/keys/key-state";
 import { StaleNotice } from "@/components/logs/stale-notice";
 import { PageCrumb } from "@/components/shell/header";
 import { Button } from "@/components/ui/button";
@@ -25,7 +26,7 @@ import type { AuditEvent } from "@/lib/audit/schema";
 import { formatNumber } from "@/lib/format";
 import { groupQuery } from "@/lib/groups/client";
 import type { Group } from "@/lib/groups/schema";
-import { keysQuery } from "@/lib/keys/client";
+import { keyInsightsQuery, keysQuery } from "@/lib/keys/client";
 import type { Key } from "@/lib/keys/schema";
 import type { List } from "@/lib/schema";
 import { seriesQuery } from "@/lib/usage/client";
@@ -57,6 +58,14 @@ export function GroupView(props: GroupViewProps) {
   const group = useQuery({ ...groupQuery(org, props.group.id), initialData: props.group, refetchInterval: 10_000 }).data;
   const list = useQuery({ ...keysQuery(org, { group_id: group.id, limit }), initialData: initialKeys, refetchInterval: 5000 });
   const keys = list.data;
+  const insights = useQuery({
+    ...keyInsightsQuery(
+      org,
+      keys.data.map(({ id }) => id),
+    ),
+    enabled: keys.data.length > 0,
+    refetchInterval: 30_000,
+  });
   const days = useQuery({
     ...seriesQuery(org, { interval: "1d", group_id: group.id, start: since }),
     initialData: initialDays,
@@ -138,14 +147,10 @@ export function GroupView(props: GroupViewProps) {
                           />
                         </Td>
                         <Td phone="full">
-                          <TwoLines
-                            inline
-                            title={<KeyBadge state={key} />}
-                            second={
-                              <span className="cut">
-                                <KeySentence state={key} />
-                              </span>
-                            }
+                          <KeyHealth
+                            state={key}
+                            health={insights.data?.data.find(({ key_id }) => key_id === key.id)?.health}
+                            waiting={insights.isPending}
                           />
                         </Td>
                         <Td numeric phone="hidden" className="text-fg-2">

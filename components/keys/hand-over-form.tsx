@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useId, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Field, Input } from "@/components/ui/field";
 import { SecretField } from "@/components/ui/secret-field";
 import { Segmented } from "@/components/ui/segmented";
@@ -35,13 +36,9 @@ export function HandOverForm({ org, created, base, onCopied }: HandOverFormProps
   const [life, setLife] = useState<(typeof lives)[number]["value"]>("86400");
   const [recipient, setRecipient] = useState("");
   const label = useId();
+  const terms = { expires_in_seconds: Number(life), ...(recipient.trim() === "" ? {} : { recipient: recipient.trim() }) };
   const make = useMutation({
-    mutationFn: () =>
-      createHandOver(org, created.id, {
-        secret: created.secret,
-        expires_in_seconds: Number(life),
-        ...(recipient.trim() === "" ? {} : { recipient: recipient.trim() }),
-      }),
+    mutationFn: () => createHandOver(org, created.id, { secret: created.secret, ...terms }),
     // The link goes with the dialog, like the secret.
     gcTime: 0,
     onSuccess: () => void queries.invalidateQueries({ queryKey: handOversQuery(org, created.id).queryKey }),
@@ -107,9 +104,16 @@ export function HandOverForm({ org, created, base, onCopied }: HandOverFormProps
             <Segmented label="Can be opened for" value={life} onValueChange={setLife} options={lives} className="w-full max-w-96" />
           </div>
           <Failure title="The link was not made." error={make.error} />
-          <Button className="justify-self-start" busy={make.isPending} busyLabel="Making the link" onClick={() => make.mutate()}>
-            Make link
-          </Button>
+          <div className="flex flex-wrap items-center gap-2">
+            <Button busy={make.isPending} busyLabel="Making the link" onClick={() => make.mutate()}>
+              Make link
+            </Button>
+            <CopyAsCurl
+              route="POST /v1/api-keys/{id}/hand-overs"
+              params={{ id: created.id }}
+              body={{ secret: `${created.key_prefix}…`, ...terms }}
+            />
+          </div>
         </div>
       )}
     </div>

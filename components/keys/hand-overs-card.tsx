@@ -7,6 +7,7 @@ import { deviceOf } from "@/components/account/device";
 import { Badge, type BadgeTone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Dialog } from "@/components/ui/dialog";
 import { Notice } from "@/components/ui/notice";
 import { Time } from "@/components/ui/time";
@@ -138,6 +139,9 @@ function RecallDialog({ org, keyId, row, onClose }: { org: string; keyId: string
       footer={
         opened === undefined ? (
           <>
+            <span className="mr-auto">
+              <CopyAsCurl route="DELETE /v1/api-keys/{id}/hand-overs/{handOver}" params={{ id: keyId, handOver: row.id }} />
+            </span>
             <Button data-initial-focus onClick={onClose} disabled={recall.isPending}>
               Keep it
             </Button>

@@ -3,6 +3,7 @@
 import { useState } from "react";
 import { FormFailure, useForm } from "@/components/shell/form";
 import { Button } from "@/components/ui/button";
+import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Field, Input } from "@/components/ui/field";
 import { Notice } from "@/components/ui/notice";
 import { reportLeak } from "@/lib/keys/client";
@@ -57,6 +58,9 @@ export function LeakForm({ prefix }: { prefix: string }) {
       <Button type="submit" variant="primary" busy={form.busy} busyLabel="Sending" className="h-9!">
         Report key
       </Button>
+      <span className="justify-self-center">
+        <CopyAsCurl route="POST /v1/leaks" headers={[]} body={{ key: `${prefix}…`, url: "https://…" }} />
+      </span>
     </form>
   );
 }

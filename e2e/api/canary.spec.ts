@@ -1,5 +1,6 @@
 // Every secret that is made in the life of a deployment is searched for in all that the deployment keeps and says: the database row by row
 // and file by file, its logs, mails and spools, every page as HTML and as payload, and every answer but the one that reveals it.
+import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -165,6 +166,15 @@ test("no secret is kept or said anywhere but in the one answer that reveals it",
   await call("POST", "/revoke_auth_token", { key: key.secret, json: { auth_token: token.auth_token } });
   await call("POST", "/revoke_auth_token", { key: key.secret, json: { auth_token: token.auth_token, more: token.auth_token } });
   await call("POST", `/v1/api-keys/${child.id}/rotate/finish`, { as, json: {} });
+  const imported = randomBytes(24).toString("hex").slice(0, 45);
+  secrets.set(imported, "imported");
+  const own = { organization_id: person.org, group_id: group.id, prefix: imported.slice(0, 4), length: imported.length };
+  const asImport = { ...own, keys: [{ hash: createHash("sha256").update(imported).digest("hex"), name: "Imported" }] };
+  expect((await call("POST", "/api/keys/import", { headers: operator, json: asImport })).status).toBe(200);
+  expect((await call("GET", "/v1/me", { key: imported })).status).toBe(200);
+  expect((await call("POST", "/v1/api-keys/bulk", { as, json: { action: "pause", ids: [key.id], dry_run: true } })).status).toBe(200);
+  expect((await call("POST", `/v1/api-keys/${key.id}/what-if`, { as, json: { method: "GET", path: "/v1/me" } })).status).toBe(200);
+  expect((await call("GET", `/v1/api-keys/insights?ids=${key.id},${child.id}`, { as })).status).toBe(200);
   await call("DELETE", `/v1/api-keys/${test_.id}`, { as, json: { reason: "Done" } });
   for (const each of [
     "",
@@ -204,10 +214,21 @@ test("no secret is kept or said anywhere but in the one answer that reveals it",
     "/members",
     "/settings",
   ];
-  for (const place of [...places.map((each) => home + each), "/account", "/hand-over", "/docs", "/docs/reference", "/leaked"]) {
+  for (const place of [
+    ...places.map((each) => home + each),
+    "/account",
+    "/hand-over",
+    "/docs",
+    "/docs/reference",
+    "/docs/errors",
+    "/docs/gateway",
+    "/docs/leaks",
+    "/leaked",
+  ]) {
     const page = await call("GET", place, { headers: { Cookie: person.cookie } });
     expect([place, page.status]).toEqual([place, 200]);
-    await call("GET", `${place}?_rsc=1`, { headers: { Cookie: person.cookie, RSC: "1" } });
+    const payload = await call("GET", `${place}?_rsc`, { headers: { Cookie: person.cookie, RSC: "1" } });
+    expect([place, payload.status, payload.headers["content-type"]]).toEqual([place, 200, expect.stringContaining("text/x-component")]);
   }
 
   // The search finds what is there: the start of a secret may be shown.
@@ -217,7 +238,7 @@ test("no secret is kept or said anywhere but in the one answer that reveals it",
       said.filter((each) => each.what.includes(what)).some(({ text }) => text.includes(shown)),
       what,
     ).toBe(true);
-  expect(secrets.size).toBe(10);
+  expect(secrets.size).toBe(11);
   for (const { what, text, reveals } of said) expectClean(what, text, reveals);
 
   // What it keeps, once all of it is written.

@@ -6,12 +6,12 @@
 //   ParseSphere    parsesphere.com/guides/developers/{authentication,error-handling}
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { type Answer, type Api, raw, roomInMinute, startApi } from "./client";
+import { type Answer, type Api, roomInMinute, startApi } from "./client";
 
 /** As `curl` or a small HTTP library sends it: these headers and nothing else. */
 function clientOf(api: Api, credential: (secret: string) => Record<string, string>) {
   return (method: string, path: string, secret: string | null, json?: unknown): Promise<Answer> =>
-    raw(api.server, method, path, {
+    api.send(method, path, {
       headers: {
         "User-Agent": "python-requests/2.32.3",
         Accept: "*/*",

@@ -56,6 +56,26 @@ describe("PATCH /v1/api-keys/{id}", () => {
     });
   });
 
+  const pairs = (count: number, value = "x") => Object.fromEntries(Array.from({ length: count }, (_, i) => [`name-${i}`, value]));
+  const tooMany = { metadata: "may have at most 50 pairs and 4 KB" };
+
+  test.each<[string, object, object]>([
+    ["51 pairs of metadata", { metadata: pairs(51) }, tooMany],
+    ["more than 4 KB of metadata, in bytes", { metadata: pairs(4, "日".repeat(500)) }, tooMany],
+    [
+      "101 addresses",
+      { allowed_ips: Array.from({ length: 101 }, (_, i) => `10.0.0.${i}`) },
+      { allowed_ips: "may have at most 100 entries" },
+    ],
+  ])("400: %s are too many, when a key is made and when it is changed; as many as are allowed are not", async (_, json, details) => {
+    const key = await newKey({ metadata: pairs(50), allowed_ips: Array.from({ length: 100 }, (_, i) => `10.0.0.${i}`) });
+    for (const answer of [
+      await send("POST", "/v1/api-keys", { ...asOwner, json: { name: "New", group_id: group.id, ...json } }),
+      await send("PATCH", at(key.id), { ...asOwner, json }),
+    ])
+      expect([answer.status, answer.json.details]).toEqual([400, details]);
+  });
+
   test("403: a key gives no more than it has, and changes none that is stronger", async () => {
     const [self, weak, strong] = [
       await newKey({ rate_limit_rpm: 30 }),
@@ -144,7 +164,8 @@ describe("POST /v1/api-keys/{id}/rotate", () => {
     const finished = await send("POST", at(key.id, "/rotate/finish"), { ...asOwner, json: {} });
     expect([finished.status, finished.json.rotation, finished.json.status]).toEqual([200, null, "active"]);
     expect([await statusOf(old), await statusOf(secret)]).toEqual([401, 200]);
-    expect((await send("POST", at(key.id, "/rotate/finish"), { ...asOwner, json: {} })).json).toEqual(finished.json);
+    const counted = { request_count: expect.any(Number), last_used_at: expect.any(String) };
+    expect((await send("POST", at(key.id, "/rotate/finish"), { ...asOwner, json: {} })).json).toEqual({ ...finished.json, ...counted });
     expect(await actionsOf(key.id)).toEqual(["api_key.create", "api_key.rotate", "api_key.rotation_extend", "api_key.rotation_finish"]);
   });
 

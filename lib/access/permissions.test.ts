@@ -21,6 +21,7 @@ const actor = (changed: Partial<Actor>): Actor => ({
   orgId: "org_1",
   groupId: null,
   environment: null,
+  secretId: null,
   request: origin(),
   ...changed,
 });

@@ -11,6 +11,8 @@ export interface Actor {
   /** Keys only: the group and environment they live in. */
   groupId: string | null;
   environment: Environment | null;
+  /** Keys only: which of its secrets was presented. */
+  secretId: string | null;
   request: Origin;
 }
 

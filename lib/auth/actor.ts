@@ -9,7 +9,17 @@ import type { KeySnapshot } from "@/lib/keys/verify";
 /** Callers become actors here: a cookie, a key, the operator's token, or nobody. */
 
 export function anonymousActor(request: Origin): Actor {
-  return { type: "anonymous", id: null, name: "Somebody", role: null, orgId: DEPLOYMENT, groupId: null, environment: null, request };
+  return {
+    type: "anonymous",
+    id: null,
+    name: "Somebody",
+    role: null,
+    orgId: DEPLOYMENT,
+    groupId: null,
+    environment: null,
+    secretId: null,
+    request,
+  };
 }
 
 export function operatorActor(request: Origin): Actor {
@@ -25,6 +35,7 @@ export function keyActor(key: KeySnapshot, request: Origin): Actor {
     orgId: key.orgId,
     groupId: key.groupId,
     environment: key.environment,
+    secretId: key.secretId,
     request,
   };
 }

@@ -14,6 +14,7 @@ const actor: Can<"data.write"> = authorize(
     orgId: "org_1",
     groupId: "grp_1",
     environment: "live",
+    secretId: null,
     request: { id: "req_01kafd7c3v5b8n0m2q4w6e9rty", ip: null, country: null, userAgent: null },
   },
   "data.write",
@@ -89,4 +90,12 @@ describe("what is no question is refused at the place that is wrong", () => {
       { role: "assistant", content: null },
     ]);
   });
+});
+
+test("a body of nothing but faults is refused without being looked through", () => {
+  const begun = performance.now();
+  const refused = Chat.safeParse({ messages: Array(300_000).fill(0) });
+  expect(refused.error?.issues).toHaveLength(1);
+  expect(Chat.safeParse({ messages: [{ role: "user", content: Array(300_000).fill(0) }] }).success).toBe(false);
+  expect(performance.now() - begun).toBeLessThan(2_000);
 });

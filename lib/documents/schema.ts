@@ -7,6 +7,9 @@ import { z } from "zod";
 
 const roles = ["system", "developer", "user", "assistant", "tool", "function"] as const;
 
+/** Of messages, and of parts in one: what is longer is not looked at, or a body of nothing but faults would cost seconds. */
+const MOST = 1_000;
+
 const ContentPart = z
   .object({ type: z.string("must be a text").min(1, "may not be empty").max(64), text: z.string("must be a text").optional() })
   .refine((part) => part.type !== "text" || part.text !== undefined, { path: ["text"], message: "is needed in a part of the type text" });
@@ -15,14 +18,17 @@ const Message = z
   .object({
     role: z.enum(roles, `must be one of ${roles.join(", ")}`),
     content: z
-      .union([z.string(), z.array(ContentPart).min(1)], "must be a text, or a list of content parts that each have a type")
+      .union([z.string(), z.array(ContentPart).min(1).max(MOST)], "must be a text, or a list of content parts that each have a type")
       .nullish()
       .describe("null only where an assistant calls tools"),
   })
   .refine((message) => message.role === "assistant" || (message.content ?? null) !== null, { path: ["content"], message: "is needed" });
 
 export const Chat = z.object({
-  messages: z.array(Message, "must be a list of messages").min(1, "needs at least one message"),
+  messages: z
+    .array(Message, "must be a list of messages")
+    .min(1, "needs at least one message")
+    .max(MOST, `may have at most ${MOST} messages`),
   model: z.string("must be a text").min(1, "may not be empty").max(200).optional().describe("any; the answer repeats it"),
   max_cost_per_call: z
     .number("must be a number")

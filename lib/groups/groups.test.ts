@@ -416,3 +416,13 @@ describe("reading groups", () => {
     expect((await listGroups(admin, { limit: 50 })).data).toHaveLength(2);
   });
 });
+
+test("a test key changes no limit and no address of a group, whatever its access", async () => {
+  const org = await newOrg();
+  const group = await newGroup(org);
+  const { actor } = await newKey(org, { insert: { access: "admin", environment: "test" } });
+  const writer = authorize(actor, "groups.write");
+  for (const change of [{ allowed_ips: [] }, { rate_limit_rpm: 1 }])
+    expect((await refusal(updateGroup(writer, group.id, change))).type).toBe("insufficient_scope");
+  expect((await updateGroup(writer, group.id, { name: "Renamed" })).name).toBe("Renamed");
+});

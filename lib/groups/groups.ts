@@ -8,7 +8,7 @@ import { AppError, invalid, notFound } from "@/lib/errors";
 import type { ArchiveGroup, CreateGroup, Group, GroupFilter, UpdateGroup } from "@/lib/groups/schema";
 import { isId, newId } from "@/lib/ids";
 import { admits, normaliseList } from "@/lib/keys/addresses";
-import { changeKeys, requireMayEnd } from "@/lib/keys/change-keys";
+import { changeKeys, requireMayEnd, testKeysGuardNothing } from "@/lib/keys/change-keys";
 import { endRows } from "@/lib/keys/keys";
 import { type KeyRow, WITH as WITH_KEY } from "@/lib/keys/view";
 import type { List } from "@/lib/schema";
@@ -71,6 +71,7 @@ export async function insertGroup(tx: Tx, orgId: string, data: GroupToInsert): P
  * may not shut itself out (400). An archived group stays as it is (409).
  */
 export async function updateGroup(actor: Can<"groups.write">, id: string, input: UpdateGroup): Promise<Group> {
+  if (actor.environment === "test" && (input.allowed_ips !== undefined || input.rate_limit_rpm !== undefined)) throw testKeysGuardNothing();
   return changeKeys(actor, [id], async (tx) => {
     const row = await lockGroup(tx, actor, id);
     if (row.archivedAt !== null) throw new AppError("conflict", `The group "${row.name}" is archived: it is only read.`);

@@ -36,7 +36,7 @@ export async function changeKeys<T>(
       done = events;
       return { result, events: [first, ...rest] };
     });
-    inBackground("telling the owners of keys", () => tellOwners(actor, done));
+    inBackground("words", "telling the owners of keys", () => tellOwners(actor, done));
     return result;
   } catch (error) {
     if (!(error instanceof AsItIs)) throw error;
@@ -108,6 +108,13 @@ export async function readStanding(
   if (row === null) throw new AppError("unauthorized", "This call came without a valid key or session.");
   const key = { id: row.id, ownerId: row.ownerId, metadata: row.metadata as Record<string, string> };
   return { top: toPowers(row), whose: "this key's", scopes, key };
+}
+
+/** What keeps live keys safe is no business of a test key. */
+export function testKeysGuardNothing(): AppError {
+  return new AppError("insufficient_scope", "A test key changes no limit, address or rule that live keys are under.", {
+    details: { environment: "takes a live key or a signed-in person" },
+  });
 }
 
 function keysManageNone(): AppError {

@@ -2,6 +2,7 @@ import "server-only";
 import { meterPool } from "@/lib/db";
 import { env } from "@/lib/env";
 import { databaseAway } from "@/lib/errors";
+import { isFormOfId } from "@/lib/ids";
 import { type Form, formsOverlap, hasForm, hashSecret, isPrintable, looksLikeSecret, ownForm, parseSecret } from "@/lib/keys/secret";
 import { type Lease, lease } from "@/lib/leases";
 import { once } from "@/lib/runtime";
@@ -111,6 +112,7 @@ export async function ownForms(): Promise<Form[]> {
  */
 export async function formOfImport(prefix: string, length: number): Promise<{ ok: true; form: Form } | { ok: false; why: string }> {
   const form: Form = { prefix, length, checksum: false };
+  if (isFormOfId(prefix, length)) return { ok: false, why: `with length ${length} would also fit this deployment's ids` };
   const clash = (await ownForms()).find((own) => formsOverlap(own, form));
   if (clash === undefined) return { ok: true, form };
   if (clash.prefix === prefix) return { ok: true, form: clash };

@@ -35,6 +35,7 @@ export async function importKeys(actor: Can<"keys.import">, input: ImportKeys): 
   }
   try {
     return await change(actor, async (tx) => {
+      await tx.$queryRaw`select 1 from "Group" where "id" = ${input.group_id} for share`; // nobody archives it meanwhile
       await tx.$queryRaw`select 1 from "Org" where "id" = ${orgIdFrom(input.organization_id)} for no key update`; // keys are counted: one after the other
       const { orgId, group, keys } = await examine(tx, input, at);
       const rows = keys.map((key) => ({ ...key, id: newId("key", at.getTime()), secretId: newId("sec", at.getTime()) }));

@@ -368,7 +368,7 @@ describe("revoking a key with the keys it made", () => {
     return Object.entries(keys).flatMap(([name, { id }]) => (ended.has(id) ? [name] : []));
   };
 
-  test("ends all that live, down to the last, each with an event, and nobody else's", async () => {
+  test("ends all that are not revoked, expired ones too, down to the last, each with an event, and nobody else's", async () => {
     const { org, actor } = await setting();
     const parent = await newKey(org);
     const child = await childOf(org, parent);
@@ -383,10 +383,10 @@ describe("revoking a key with the keys it made", () => {
       foreign: await newKey(await newOrg(), { insert: { parentId: parent.id } }),
     };
     expect((await revokeKey(revoker(actor), parent.id, { revoke_children: true, reason: "leak" })).revoked_reason).toBe("leak");
-    expect(await statuses(keys)).toEqual(["parent", "child", "grandchild", "ofEnded"]);
+    expect(await statuses(keys)).toEqual(["parent", "child", "grandchild", "ofEnded", "expired"]);
     for (const { secret } of [parent, child, keys.grandchild]) expect(await isAccepted(secret)).toBe(false);
     expect((await eventsOf(org)).map(({ action, targetId }) => [action, targetId]).toSorted()).toEqual(
-      [parent, child, keys.grandchild, keys.ofEnded].map(({ id }) => ["api_key.revoke", id]).toSorted(),
+      [parent, child, keys.grandchild, keys.ofEnded, keys.expired].map(({ id }) => ["api_key.revoke", id]).toSorted(),
     );
     expect((await db.key.findUniqueOrThrow({ where: { id: ended.id } })).revokedReason).toBe("before");
   });

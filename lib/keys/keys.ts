@@ -110,8 +110,8 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
 export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
   return changeKeys(actor, [id], async (tx, at) => {
     const row = await lockKey(tx, actor, id);
-    await requireMayEnd(tx, actor, [row]);
-    const children = input.revoke_children === true ? await lockLiveDescendants(tx, actor, row.id, at) : [];
+    const children = input.revoke_children === true ? await lockDescendants(tx, actor, row.id) : [];
+    await requireMayEnd(tx, actor, [row, ...children]);
     const { keys, events } = await endRows(tx, [row, ...children], input.reason ?? null, at);
     return { result: keys[0] as Key, events };
   });
@@ -131,10 +131,11 @@ export async function endRows(tx: Tx, rows: readonly KeyRow[], reason: string | 
 }
 
 /**
- * The live keys that a key made, and that they made, down to the last. Level by level: whoever is held makes no more of them. Throws 403
- * and names those that the actor may not end.
+ * The keys that a key made, and that they made, down to the last, but for those that are revoked; an expired one could be given a new end.
+ * Level by level: whoever is held makes no more of them. Throws 403 and names those that the actor may not end, and 409 for more than one
+ * change takes.
  */
-async function lockLiveDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string, at: Date): Promise<KeyRow[]> {
+async function lockDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string): Promise<KeyRow[]> {
   const ids: string[] = [];
   for (let parents = [id]; parents.length > 0; ) {
     const children = await tx.$queryRaw<{ id: string }[]>`
@@ -142,11 +143,17 @@ async function lockLiveDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string
     parents = children.map((child) => child.id);
     ids.push(...parents);
   }
-  const live: Prisma.KeyWhereInput = { id: { in: ids }, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: at } }] };
+  const live: Prisma.KeyWhereInput = { id: { in: ids }, revokedAt: null };
   const [rows, seen] = [
     await tx.key.findMany({ where: live, include: WITH, orderBy: { id: "asc" } }),
     await tx.key.findMany({ where: { AND: [visible(actor), live] }, select: { id: true } }),
   ];
+  if (rows.length > MOST_CHILDREN)
+    throw new AppError(
+      "conflict",
+      `Nothing was revoked: the key has ${rows.length} children, and at most ${MOST_CHILDREN} are revoked with it. Revoke it alone first, then the others.`,
+      { details: { revoke_children: `would revoke ${rows.length}, at most ${MOST_CHILDREN}` } },
+    );
   const reached = new Set(seen.map((row) => row.id));
   const out = rows.filter((row) => !reached.has(row.id) || isStronger(actor, row));
   if (out.length === 0) return rows;
@@ -160,6 +167,8 @@ async function lockLiveDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string
 }
 
 const MOST_NAMED = 10;
+/** Some seconds of one transaction. */
+const MOST_CHILDREN = 2_000;
 
 /** What the key did in the last 24 hours: who would notice if it were gone. */
 export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<Activity> {

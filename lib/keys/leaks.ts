@@ -6,8 +6,9 @@ import { now } from "@/lib/clock";
 import { db, type Tx } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError, databaseAway, isAppError } from "@/lib/errors";
-import { looksLikeKey } from "@/lib/keys/forms";
+import { looksLikeKey, ownForms } from "@/lib/keys/forms";
 import { endRows } from "@/lib/keys/keys";
+import { patternOf } from "@/lib/keys/scanner";
 import type { Key, LeakReceipt, ReportLeak } from "@/lib/keys/schema";
 import { identify } from "@/lib/keys/verify";
 import { type KeyRow, targetOf, toKey, WITH } from "@/lib/keys/view";
@@ -27,26 +28,29 @@ const LEAKED = "Leaked";
 /** Throws `unavailable` while the database is away, for every text: then nothing could be done. */
 export async function reportLeak(actor: Can<"keys.report">, input: ReportLeak): Promise<LeakReceipt> {
   if (lease()?.away()) throw databaseAway();
-  inBackground("dealing with a reported key", () => handleLeak(actor, input));
+  inBackground("acts", "dealing with a reported key", () => handleLeak(actor, input));
   return RECEIPT;
 }
 
 /** What a report sets off: every key that stands in it is ended or flagged, as its organization wants, and its owners get a mail. */
 export async function handleLeak(actor: Can<"keys.report">, { key, url }: ReportLeak): Promise<void> {
-  const texts = candidatesOf(key);
+  const forms = (await ownForms()).map((form) => new RegExp(patternOf(form), "g"));
+  const texts = candidatesOf(key, forms);
   const place = placeOf(url, texts);
   for (const text of texts) {
     const found = await identify(text, { ip: actor.request.ip, asker: null }, now());
     if (found === null) continue;
     const dealt = await dealWith(actor, found, place);
-    if (dealt !== null) await tellOwners(dealt, place);
+    if (dealt !== null) inBackground("words", "telling the owners of a reported key", () => tellOwners(dealt, place));
   }
 }
 
-/** Finders paste a line of a file as often as the key alone. */
-export function candidatesOf(pasted: string): string[] {
+/** Finders paste a line of a file, or an address, as often as the key alone. `forms` match our own keys in any text. */
+export function candidatesOf(pasted: string, forms: readonly RegExp[] = []): string[] {
   const whole = pasted.trim();
-  return [...new Set([whole, ...whole.split(/[\s"'`=:,;<>()[\]{}\\]+/)])].filter((text) => text.length >= 16).slice(0, MOST_CANDIDATES);
+  const own = forms.flatMap((form) => whole.match(form) ?? []);
+  const parts = whole.split(/[\s"'`=:,;<>()[\]{}\\]+/);
+  return [...new Set([...own, whole, ...parts])].filter((text) => text.length >= 16).slice(0, MOST_CANDIDATES);
 }
 
 type Outcome = "revoked" | "secret_revoked" | "flagged";
@@ -74,7 +78,8 @@ async function dealWith(
       const secret = await tx.keySecret.findUniqueOrThrow({ where: { id: secretId } });
       const { leakPolicy } = await tx.org.findUniqueOrThrow({ where: { id: orgId }, select: { leakPolicy: true } });
       const isOver = (instant: Date | null) => instant !== null && instant <= at;
-      if (row.revokedAt !== null || isOver(row.expiresAt) || isOver(secret.endsAt)) throw done();
+      // An expired key is dealt with like another: a person could give it a new end.
+      if (row.revokedAt !== null || isOver(secret.endsAt)) throw done();
 
       const isOld = secret.endsAt !== null;
       const outcome: Outcome = leakPolicy !== "revoke" ? "flagged" : isOld ? "secret_revoked" : "revoked";
@@ -115,12 +120,14 @@ async function tellOwners({ key, prefix, outcome, isOld }: Dealt, url: string | 
     select: {
       name: true,
       slug: true,
+      isDemo: true,
       members: {
         where: { user: { disabledAt: null }, OR: [{ role: "owner" }, ...(key.owner.type === "member" ? [{ userId: key.owner.id }] : [])] },
         select: { user: { select: { email: true } } },
       },
     },
   });
+  if (org.isDemo) return; // its people are invented
   const words = {
     revoked: "The key was revoked at once: no call with it is accepted any more. Generate a new one and put it in its place.",
     secret_revoked: "It was the old secret of a rotation and was ended at once. The key's new secret goes on working.",

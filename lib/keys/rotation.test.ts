@@ -279,3 +279,18 @@ describe("who rotates", () => {
       expect(await refusal(act)).toMatchObject({ type: "insufficient_scope", details: { keys_manage_keys: "is off" } });
   });
 });
+
+test("an old secret gives its own key neither a longer grace nor a new secret; the new one does", async () => {
+  const org = await newOrg();
+  const key = await newKey(org);
+  const old = authorize(key.actor, "keys.update");
+  await rotateKey(old, key.id, { grace_seconds: 3_600 });
+  const rotate = () => rotateKey(old, key.id, { grace_seconds: 0 });
+  const extend = () => extendRotation(old, key.id, { grace_seconds: 7_200 });
+  for (const act of [rotate, extend])
+    expect(await refusal(act)).toMatchObject({ type: "insufficient_scope", details: { secret: "is running out" } });
+  const { id } = await db.keySecret.findFirstOrThrow({ where: { keyId: key.id, endsAt: null } });
+  const fresh = authorize({ ...key.actor, secretId: id }, "keys.update");
+  expect((await extendRotation(fresh, key.id, { grace_seconds: 7_200 })).status).toBe("rotating");
+  expect((await rotateKey(fresh, key.id, { grace_seconds: 0 })).rotation).toBeNull();
+});

@@ -24,6 +24,7 @@ export async function rotateKey(actor: Can<"keys.update">, id: string, input: Ro
   const seen = await db.keySecret.findFirst({ where: { keyId: id, endsAt: null }, select: { id: true } });
   return changeKeys(actor, [id], async (tx, at) => {
     const row = await lockChangeable(tx, actor, id, at);
+    refuseOutgoing(actor, row);
     const graceSeconds = input.grace_seconds ?? DEFAULT_GRACE_SECONDS;
     const running = runningOut(row, at);
     if (running !== null && graceSeconds > 0)
@@ -80,6 +81,7 @@ export async function finishRotation(actor: Can<"keys.update">, id: string): Pro
 export async function extendRotation(actor: Can<"keys.update">, id: string, input: ExtendRotation): Promise<Key> {
   return changeKeys(actor, [id], async (tx, at) => {
     const row = await lockChangeable(tx, actor, id, at);
+    refuseOutgoing(actor, row);
     const old = runningOut(row, at);
     if (old === null)
       throw new AppError("conflict", `No rotation of the key "${row.name}" is running.`, { details: { rotation: "is not running" } });
@@ -106,6 +108,14 @@ async function lockChangeable(tx: Tx, actor: Can<"keys.update">, id: string, at:
   refuseStronger(row, await standingOf(tx, actor));
   refuseEnded(row, at);
   return row;
+}
+
+/** A secret on its way out gives itself no longer life and no heir: whoever found it would keep the key from its owner. */
+function refuseOutgoing(actor: Can<"keys.update">, row: KeyRow): void {
+  if (actor.type !== "key" || actor.id !== row.id || lasting(row)?.id === actor.secretId) return;
+  throw new AppError("insufficient_scope", "The old secret of a rotation does not rotate or extend its own key. Use the new one.", {
+    details: { secret: "is running out" },
+  });
 }
 
 type SecretRow = KeyRow["secrets"][number];

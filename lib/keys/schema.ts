@@ -26,7 +26,10 @@ export type KeyStatus = (typeof keyStatuses)[number];
 
 const Metadata = z
   .record(z.string().min(1).max(64), z.string().max(500), "must be an object of texts")
-  .refine((m) => Object.keys(m).length <= 50 && JSON.stringify(m).length <= 4096, "may have at most 50 pairs and 4 KB");
+  .refine(
+    (m) => Object.keys(m).length <= 50 && new TextEncoder().encode(JSON.stringify(m)).length <= 4096,
+    "may have at most 50 pairs and 4 KB",
+  );
 
 /** What a key may be made with; what is left out is inherited from the key that makes it, or has the default. */
 export const CreateKey = z.strictObject({

@@ -195,12 +195,15 @@ function decide(digest: string | null, need: Need, nowMs: number): Verdict | Pro
   return judge(known, need, nowMs);
 }
 
-/** Whose secret `text` is, in whatever state; null for nobody's. Nothing is judged or counted. `asker` is who is slowed down for guessing. */
+/** Whose secret `text` is, in whatever state; null for nobody's. Nothing is judged, and only guesses are counted: `asker` is who is slowed down for them. */
 export async function identify(text: string, asker: Pick<Need, "ip" | "asker">, nowMs: number): Promise<KeySnapshot | null> {
   const digest = await digestOf(text);
   if (digest === null) return null;
   const known = lease()?.held() ? cache().get(digest) : undefined;
-  return (known === undefined ? await lookUp(digest, asker, nowMs) : known)?.key ?? null;
+  const found = (known === undefined ? await lookUp(digest, asker, nowMs) : known)?.key ?? null;
+  const limit = found === null ? unknownLimit(asker) : null;
+  if (limit !== null) await limitStore().take([limit], nowMs); // a guess like any other
+  return found;
 }
 
 /** How many keys verification knows by heart, and how often that was enough. */

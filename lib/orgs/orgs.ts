@@ -10,7 +10,7 @@ import { AppError, invalid, notFound } from "@/lib/errors";
 import { insertGroup } from "@/lib/groups/groups";
 import { clientIdOf, isId, newId, orgIdFrom } from "@/lib/ids";
 import { admits, normaliseList } from "@/lib/keys/addresses";
-import { changeKeys, refuseEnded } from "@/lib/keys/change-keys";
+import { changeKeys, refuseEnded, testKeysGuardNothing } from "@/lib/keys/change-keys";
 import { insertKey } from "@/lib/keys/keys";
 import { lasting, rotateRow, runningOut } from "@/lib/keys/rotation";
 import { targetOf, toKey, WITH } from "@/lib/keys/view";
@@ -47,6 +47,8 @@ export async function updateOrg(actor: Can<"org.write">, input: UpdateOrg): Prom
   const { list } = addresses;
   if (actor.type === "key" && !admits(list, actor.request.ip))
     throw invalid({ allowed_ips: `must hold ${actor.request.ip ?? "the address"}, from which this key calls` });
+  const guards = [input.allowed_ips, input.keys_manage_keys, input.leak_policy].some((setting) => setting !== undefined);
+  if (actor.environment === "test" && guards) throw testKeysGuardNothing();
   // It concerns every key of the organization, and is answered like a change of keys.
   return changeKeys(actor, [actor.orgId], async (tx) => {
     await tx.$queryRaw`select 1 from "Org" where "id" = ${actor.orgId} for no key update`;

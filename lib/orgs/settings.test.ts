@@ -90,3 +90,10 @@ describe("changing an organization's settings", () => {
     expect(await eventsOf(other)).toEqual([]);
   });
 });
+
+test("a test key changes none of what guards live keys", async () => {
+  const org = await newOrg();
+  const actor = authorize((await newKey(org, { insert: { access: "admin", environment: "test" } })).actor, "org.write");
+  for (const change of [{ allowed_ips: [] }, { leak_policy: "flag" as const }, { keys_manage_keys: false }])
+    expect((await refusal(updateOrg(actor, change))).type).toBe("insufficient_scope");
+});

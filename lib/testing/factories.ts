@@ -142,6 +142,7 @@ export async function newKey(
     orgId: org.id,
     groupId,
     environment: key.environment,
+    secretId: (await db.keySecret.findFirstOrThrow({ where: { keyId: key.id } })).id,
     request: origin(),
   };
   return { id: key.id, secret: key.secret, prefix: key.key_prefix, groupId, actor };
