@@ -14,6 +14,7 @@ import { type Answer, fromNode, toNode } from "@/lib/http/call";
 import { newId } from "@/lib/ids";
 import { openForms } from "@/lib/keys/forms";
 import { startSweepingHandOvers } from "@/lib/keys/hand-over";
+import { cutSecrets } from "@/lib/keys/secret";
 import { lease, openLease } from "@/lib/leases";
 import { startQuotas } from "@/lib/limits/quota";
 import { describe, log } from "@/lib/log";
@@ -133,12 +134,20 @@ function handler(env: Env, pages: Handler): Handler {
     handOn(request, front);
     const path = url.split("?", 1)[0] as string;
     if (!API_PATHS.test(path)) {
+      const { live, test } = env.keyPrefixes;
+      const clean = cutSecrets(url, [live, test]);
+      if (clean !== url) return goTo(response, clean);
       dressPage(request, response, front, env);
       if (!isDecodable(path)) request.url = "/404"; // Next itself would answer 500
       if (!/^\/(_next|docs)(\/|$)/.test(path) && lease()?.away()) return away(response, front);
     }
     pages(request, response);
   };
+}
+
+/** A key in a page's address would stand in the page, in the history and in what the browser tells others: its start is enough. */
+function goTo(response: ServerResponse, location: string): void {
+  response.writeHead(303, { Location: location, "Cache-Control": "no-store", "Content-Length": "0" }).end();
 }
 
 /** A page that needs the database while there is none. It asks again by itself. */

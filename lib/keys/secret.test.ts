@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { hashSecret, looksLikeSecret, newSecret, parseSecret, withChecksum } from "@/lib/keys/secret";
+import { cutSecrets, hashSecret, looksLikeSecret, newSecret, parseSecret, withChecksum } from "@/lib/keys/secret";
 
 const LIVE = "lk_live_";
 const TEST = "lk_test_";
@@ -145,4 +145,13 @@ describe("a text that looks like a secret", () => {
   test("includes every secret", () => {
     for (let i = 0; i < 1_000; i++) expect(looksLikeSecret(newSecret(TEST).text, PREFIXES)).toBe(true);
   });
+});
+
+test("of keys in an address only the start is left", () => {
+  const secret = newSecret("lk_live_");
+  expect(cutSecrets(`/orgs/a/keys?q=${secret.text}&x=/${secret.text}/`, ["lk_live_", "lk_test_"])).toBe(
+    `/orgs/a/keys?q=${secret.prefix}&x=/${secret.prefix}/`,
+  );
+  for (const plain of ["/orgs/lk_live_ab/keys", `/orgs/a/keys?q=${secret.prefix}`, "/"])
+    expect(cutSecrets(plain, ["lk_live_"])).toBe(plain);
 });

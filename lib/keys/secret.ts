@@ -99,6 +99,12 @@ export function formsOverlap(a: Form, b: Form): boolean {
   return a.length === b.length && (a.prefix.startsWith(b.prefix) || b.prefix.startsWith(a.prefix));
 }
 
+/** The text with every key of these prefixes cut down to the start that may be shown. */
+export function cutSecrets(text: string, prefixes: readonly string[]): string {
+  const rest = `[0-9A-Za-z]{${BODY + CHECKSUM - SHOWN}}`;
+  return prefixes.reduce((cut, prefix) => cut.replace(new RegExp(`(${prefix}[0-9A-Za-z]{${SHOWN}})${rest}`, "g"), "$1"), text);
+}
+
 /** Whether `text` could be a key somebody put where it does not belong (a query string): an own prefix and a body's length of characters. */
 export function looksLikeSecret(text: string, prefixes: readonly string[]): boolean {
   return prefixes.some(
