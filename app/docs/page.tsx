@@ -17,6 +17,7 @@ const contents = [
   { id: "headers", label: "Response headers" },
   { id: "errors", label: "When a call fails" },
   { id: "limits", label: "Limits and quota" },
+  { id: "change", label: "Change a key without a gap" },
   { id: "safe", label: "Keep it safe" },
 ] as const;
 
@@ -132,6 +133,21 @@ export default function QuickStartPage() {
         <Snippet base={base} label="limits example" code={'curl $BASE/v1/limits \\\n  -H "X-API-Key: $LATCHKEY_API_KEY"'} />
         <p>
           On 429 wait as long as <code className="mono">Retry-After</code> says, then go on. Trying sooner only meets the same answer.
+        </p>
+      </DocsSection>
+
+      <DocsSection id="change" title="Change a key without a gap">
+        <p>
+          <strong className="font-medium">Rotate</strong> gives a key a new secret and keeps its id, limits and history. The old secret
+          works on for as long as you say, 24 hours unless you choose otherwise; the key’s page shows who still calls with it and when it is
+          safe to finish. A program does the same with <code className="mono">POST /v1/api-keys/{"{id}"}/rotate</code> and{" "}
+          <code className="mono">…/rotate/finish</code>.
+        </p>
+        <p>
+          <strong className="font-medium">Pause</strong> refuses a key’s calls until it is resumed; revoking is final.{" "}
+          <strong className="font-medium">Addresses</strong> can be listed for a key, its group and the organization: a call must come from
+          all lists that are set. A secret for somebody else goes by a <strong className="font-medium">hand-over link</strong>, which shows
+          it once and can be recalled until then.
         </p>
       </DocsSection>
 

@@ -45,8 +45,8 @@ import { usageEndpoints } from "@/lib/usage/endpoints";
 import { recordUsage } from "@/lib/usage/record";
 
 /**
- * The public API, put together from every noun's endpoints: who is it, may they, parse, call, respond, record. Hono's router finds the
- * endpoint and its OpenAPI describes it; requests and answers are plain values (call.ts), which Node's server and Next's handlers translate.
+ * The public API, put together from every noun's endpoints: who is it, may they, parse, call, respond, record. Routes.ts finds the
+ * endpoint and openapi.ts describes it; requests and answers are plain values (call.ts), which Node's server and Next's handlers translate.
  */
 
 export const endpoints: Endpoint[] = [
