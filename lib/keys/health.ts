@@ -9,8 +9,8 @@ export const EXPIRING_DAYS = 14;
 export const UNUSED_DAYS = 90;
 /** Of at least so many calls in 24 hours. */
 export const MANY_CALLS = 50;
-const MANY_REFUSED = 0.2;
-export const CLOSE = 0.8;
+const MANY_REFUSED = 0.05;
+export const CLOSE = 0.9;
 
 export interface Facts {
   createdAt: Date;
@@ -44,23 +44,23 @@ export function healthOf(facts: Facts, now: number): Health[] {
 
   if (leakedAt !== null)
     say("leaked", leakedAt, "Its secret was found in the open. Rotate the key now and end the old secret at once, or revoke it.");
+  if (expiresAt !== null && expiresAt.getTime() <= now + EXPIRING_DAYS * DAY)
+    say("expires_soon", expiresAt, `It expires in ${left(expiresAt, now)} and is refused from then on. Set a later expiry, or replace it.`);
+  if (manyRefusals(facts.day)) say("many_refusals", null, refusals(facts.day));
+  if (closeToLimit(facts)) say("close_to_limit", facts.day.peak?.at ?? null, closeness(facts));
   if (rotationEndsAt !== null && rotationEndsAt.getTime() > now)
     say(
       "rotating",
       rotationEndsAt,
       `The old secret ends in ${left(rotationEndsAt, now)}. Move its callers to the new one, then finish the rotation.`,
     );
-  if (expiresAt !== null && expiresAt.getTime() <= now + EXPIRING_DAYS * DAY)
-    say("expires_soon", expiresAt, `It expires in ${left(expiresAt, now)} and is refused from then on. Set a later expiry, or replace it.`);
-  if (manyRefusals(facts.day)) say("many_refusals", null, refusals(facts.day));
-  if (closeToLimit(facts)) say("close_to_limit", facts.day.peak?.at ?? null, closeness(facts));
+  if (expiresAt === null) say("no_expiry", null, "It never expires. Give it an expiry, so that it ends by itself when it is forgotten.");
   const quietSince = lastUsedAt ?? laterOf(facts.createdAt, facts.notBefore);
   if (quietSince.getTime() <= now - UNUSED_DAYS * DAY) {
     const days = formatNumber(Math.floor((now - quietSince.getTime()) / DAY));
     const what = lastUsedAt === null ? `It was never used in the ${days} days it could be.` : `Nobody has called with it for ${days} days.`;
     say("unused", quietSince, `${what} Pause it to see whether anybody misses it, or revoke it.`);
   }
-  if (expiresAt === null) say("no_expiry", null, "It never expires. Give it an expiry, so that it ends by itself when it is forgotten.");
   return found;
 }
 

@@ -98,13 +98,13 @@ describe("a busy minute", () => {
   test("is told when it comes near the limit that really holds", async () => {
     const { org, actor, key } = await setting();
     await writer().group.update({ where: { id: key.groupId }, data: { requestsPerMinute: 50 } });
-    await drain([...repeat(39, org, key, { at: minute.getTime() }), ...repeat(39, org, key, { at: minute.getTime() + MINUTE })]);
+    await drain([...repeat(44, org, key, { at: minute.getTime() }), ...repeat(44, org, key, { at: minute.getTime() + MINUTE })]);
     expect(await closeOf(actor, key)).toBeNull();
     await drain(repeat(1, org, key, { at: minute.getTime() + 59_999 }));
     expect(await closeOf(actor, key)).toEqual({
       code: "close_to_limit",
       at: minute.toISOString(),
-      message: "A minute of the last 24 hours had 40 calls, and its limit is 50 a minute. Raise its limit, or spread its calls.",
+      message: "A minute of the last 24 hours had 45 calls, and its limit is 50 a minute. Raise its limit, or spread its calls.",
     });
   });
 
@@ -120,10 +120,10 @@ describe("a busy minute", () => {
   test("of an hour with too many calls to look through is its average", async () => {
     const { org, actor, key } = await setting();
     await writer().org.update({ where: { id: org.id }, data: { requestsPerMinute: 125 } });
-    await drain(repeat(1, org, key, { at: minute.getTime(), calls: 5_940 }));
+    await drain(repeat(1, org, key, { at: minute.getTime(), calls: 6_720 }));
     expect(await closeOf(actor, key)).toBeNull();
     await drain(repeat(1, org, key, { at: minute.getTime(), calls: 1 }));
-    const message = "A minute of the last 24 hours had 100 calls, and its limit is 125 a minute. Raise its limit, or spread its calls.";
+    const message = "A minute of the last 24 hours had 113 calls, and its limit is 125 a minute. Raise its limit, or spread its calls.";
     expect(await closeOf(actor, key)).toMatchObject({ message });
   });
 });

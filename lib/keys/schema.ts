@@ -152,7 +152,7 @@ export const BulkResult = z.object({
 export type BulkResult = z.output<typeof BulkResult>;
 
 /** What a key's state asks a person to do. */
-export const healthCodes = ["leaked", "rotating", "expires_soon", "many_refusals", "close_to_limit", "unused", "no_expiry"] as const;
+export const healthCodes = ["leaked", "expires_soon", "many_refusals", "close_to_limit", "rotating", "no_expiry", "unused"] as const;
 export type HealthCode = (typeof healthCodes)[number];
 export const Health = z.object({
   code: z.enum(healthCodes),
