@@ -4,7 +4,8 @@ import { once } from "@/lib/runtime";
 
 /**
  * Work that an answer does not wait for. It begins after the answer, little at a time, is tried again while the database is away, and what
- * fails for good is logged. A process that stops waits for it (server.ts); one that is killed loses it: nothing that was promised is here.
+ * fails for good is logged. A process that stops waits for it for a while (server.ts); one that is killed loses it, a leak that was reported
+ * a moment before too: whoever reported it is told only that it was received.
  */
 
 /** Fewer than the connections that changes have, so that no flood of it keeps people from theirs. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clientIdOf, isId, newId, orgIdFrom } from "@/lib/ids";
+import { clientIdOf, isFormOfId, isId, newId, orgIdFrom } from "@/lib/ids";
 
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -73,3 +73,14 @@ describe("cli_… is an alias of org_…", () => {
     expect(orgIdFrom("CLI_x")).toBe("CLI_x");
   });
 });
+
+test.each<[string, number, boolean]>([
+  ["key_", 30, true],
+  ["grp_01m7", 30, true],
+  ["k", 30, true],
+  ["key_", 31, false],
+  ["acme_", 30, false],
+  ["lk_live_", 30, false],
+])("texts that begin with %s and have %i characters could be ids: %s", (prefix, length, could) =>
+  expect(isFormOfId(prefix, length)).toBe(could),
+);

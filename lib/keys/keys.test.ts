@@ -682,3 +682,14 @@ test("an actor is taken only when it was asked", () => {
   asks({} as Can<"keys.read">);
   expect(asks).toBeDefined();
 });
+
+test("where keys do not manage keys, one that ends itself does not end its children", async () => {
+  const org = await newOrg();
+  await writer().org.update({ where: { id: org.id }, data: { keysManageKeys: false } });
+  const parent = await newKey(org);
+  const child = await newKey(org, { group: { id: parent.groupId }, insert: { parentId: parent.id } });
+  const actor = authorize(parent.actor, "keys.revoke");
+  expect((await refusal(revokeKey(actor, parent.id, { revoke_children: true }))).type).toBe("insufficient_scope");
+  expect(await isAccepted(child.secret)).toBe(true);
+  expect((await revokeKey(actor, parent.id, {})).status).toBe("revoked");
+});
