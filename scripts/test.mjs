@@ -7,13 +7,14 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { bundle, dim, Failure, green, install, main, prepare, red, root, step, tool } from "./prepare.mjs";
 
 const PARTS = ["checks", "unit", "api", "rig", "browser"];
 const MOUNTS = ["server", "next"];
 const at = (...parts) => path.join(root, ...parts);
 const bin = (name) => at("node_modules", ".bin", process.platform === "win32" ? `${name}.cmd` : name);
-const total = { passed: 0, failed: 0 };
+const total = { passed: 0, failed: 0, named: [] };
 
 await main(async () => {
   const wanted = process.argv.slice(2).filter((word) => word !== "--full" && word !== "--short");
@@ -33,6 +34,8 @@ await main(async () => {
     if (parts.includes("browser")) await browser(built);
   }
 
+  // Once more at the end, where they are found: what they said stands far above.
+  if (total.named.length > 0) process.stdout.write(`\n${total.named.map((line) => `  ${red("✗")} ${line}\n`).join("")}`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
   process.exitCode = total.failed > 0 ? 1 : 0;
 });
@@ -94,7 +97,13 @@ async function vitest(title, project, env = {}) {
       const broken = testResults.filter(
         ({ status, assertionResults }) => status === "failed" && !assertionResults.some((test) => test.status === "failed"),
       );
-      return { passed: numPassedTests, failed: numFailedTests + broken.length };
+      const named = testResults.flatMap(({ name, assertionResults }) =>
+        assertionResults
+          .filter((test) => test.status === "failed")
+          .map((test) => `${path.relative(root, name)} › ${test.fullName}: ${firstLine(test.failureMessages[0])}`),
+      );
+      for (const { name, message } of broken) named.push(`${path.relative(root, name)}: ${firstLine(message)}`);
+      return { passed: numPassedTests, failed: numFailedTests + broken.length, named };
     },
   );
 }
@@ -132,13 +141,20 @@ async function browser(built) {
       return tool("playwright", [bin("playwright"), "test", "--pass-with-no-tests", "--reporter=list,json"], { env, sentence: "" });
     },
     () => {
-      const { stats, errors } = JSON.parse(fs.readFileSync(report, "utf8"));
-      return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length };
+      const { stats, errors, suites } = JSON.parse(fs.readFileSync(report, "utf8"));
+      const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
+      const named = suites
+        .flatMap(specs)
+        .filter((spec) => !spec.ok)
+        .map((spec) => `e2e/${spec.file}:${spec.line} › ${spec.title}: ${firstLine(spec.tests[0]?.results.at(-1)?.error?.message)}`);
+      return { passed: stats.expected, failed: stats.unexpected + stats.flaky + errors.length, named };
     },
   );
 }
 
 // Counting
+
+const firstLine = (message) => stripVTControlCharacters(message ?? "").split("\n")[0];
 
 /** Something that passes or fails as one. */
 async function check(title, work) {
@@ -166,6 +182,7 @@ async function runner(title, work, count) {
       `\n${failure.output ?? failure.stack ?? failure}\n${failure.output && failure.message ? `\n${red(failure.message)}\n` : ""}\n`,
     );
   }
+  if (counted.failed > 0) total.named.push(...(counted.named?.length ? counted.named : [title]));
   add(title, counted, `${Math.round((Date.now() - start) / 1000)} s`);
   return counted.failed === 0;
 }
