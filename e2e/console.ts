@@ -3,11 +3,18 @@ import { once } from "node:events";
 import fs from "node:fs";
 import path from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { type Browser, test as base, expect, type Locator, type Page } from "@playwright/test";
 import { startServer, type TestServer } from "@/lib/testing/server";
 
 /** One server on an empty data directory for the whole run; a person in it who has just signed up. */
-export const test = base.extend<{ person: Person; log: undefined }, { server: TestServer }>({
+export const test = base.extend<{ person: Person; log: undefined }, { server: TestServer; patience: undefined }>({
+  patience: [
+    async ({ browser }, use) => {
+      await actOnlyWhenHydrated(browser);
+      await use(undefined);
+    },
+    { scope: "worker", auto: true },
+  ],
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads a fixture's needs from this pattern
     async ({}, use) => {
@@ -36,6 +43,47 @@ export interface Person {
   password: string;
   /** The slug of their organization. */
   org: string;
+}
+
+/**
+ * Makes every page of this process wait, after a navigation and before a click or a choice, until React has taken the page over: what
+ * is clicked before is lost, and a slow machine shows pages long before their script has run.
+ */
+export async function actOnlyWhenHydrated(browser: Browser): Promise<void> {
+  if (patient) return;
+  patient = true;
+  const page = await browser.newPage();
+  const pages: Methods = Object.getPrototypeOf(page);
+  const locators: Methods = Object.getPrototypeOf(page.locator("body"));
+  await page.close();
+  for (const name of ["goto", "reload", "goBack", "goForward", "waitForURL"]) {
+    const act = pages[name] as Method;
+    pages[name] = async function (...given) {
+      const answer = await act.apply(this, given);
+      await hydrated(this as Page);
+      return answer;
+    };
+  }
+  for (const name of ["click", "check", "uncheck", "selectOption"]) {
+    const act = locators[name] as Method;
+    locators[name] = async function (...given) {
+      await hydrated((this as Locator).page());
+      return act.apply(this, given);
+    };
+  }
+}
+
+let patient = false;
+type Method = (this: unknown, ...given: unknown[]) => Promise<unknown>;
+type Methods = Record<string, Method>;
+
+/** Resolves when every control of the page is React's; after a while in any case, as for a page whose script was switched off. */
+async function hydrated(page: Page): Promise<void> {
+  const taken = () =>
+    [...document.querySelectorAll("button, input, select, textarea")].every((control) =>
+      Object.keys(control).some((property) => property.startsWith("__reactProps$")),
+    );
+  await page.waitForFunction(taken, undefined, { timeout: 5_000 }).catch(() => {});
 }
 
 const PASSWORD = "a short sentence works";

@@ -28,7 +28,6 @@ test("a fresh secret is handed over by link: shown once to who opens it, and the
   browser,
   baseURL,
 }, info) => {
-  test.setTimeout(240_000);
   const picture = async (name: string, of: Page) => info.attach(name, { body: await of.screenshot(), contentType: "image/png" });
   await callAs(page, person.org, "POST", "/v1/api-groups", { name: "Production" });
   await page.goto(`/orgs/${person.org}/keys?new=1`);

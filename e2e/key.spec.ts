@@ -280,7 +280,6 @@ test.describe("the page of a key", () => {
 
   for (const width of [1440, 390]) {
     test(`every dialog of a key is accessible and fits at ${width} px`, async ({ baseURL }, info) => {
-      test.setTimeout(240_000);
       await page.setViewportSize({ width, height: 900 });
       await call(key.secret);
       await fetch(`${baseURL}/v1/api-keys`, {

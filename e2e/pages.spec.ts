@@ -9,7 +9,6 @@ for (const width of [1440, 390]) {
     test.use({ viewport: { width, height: 900 } });
 
     test("every page is accessible and fits", async ({ page, person, baseURL }, info) => {
-      test.setTimeout(240_000);
       const group = await callAs<{ id: string }>(page, person.org, "POST", "/v1/api-groups", {
         name: "Production",
         description: "What customers reach",
@@ -101,7 +100,7 @@ test("while the database is away a page says so with a request id, and is itself
   signal("SIGSTOP");
   try {
     await page.goto(`/orgs/${person.org}/keys`);
-    await expect(page.getByText(/did not load/i).first()).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByText(/did not load/i).first()).toBeVisible();
     await expect(page.getByText(/req_[0-9a-z]{26}/).first()).toBeVisible();
     const id = /req_[0-9a-z]{26}/.exec((await page.locator("body").textContent()) ?? "")?.[0] ?? "none";
     expect(server.logs()).toContain(id);
@@ -110,6 +109,6 @@ test("while the database is away a page says so with a request id, and is itself
   }
   await expect(async () => {
     await page.goto(`/orgs/${person.org}/keys`);
-    await expect(page.getByRole("heading", { level: 1, name: "Keys" })).toBeVisible({ timeout: 2_000 });
-  }).toPass({ timeout: 15_000 });
+    await expect(page.getByRole("heading", { level: 1, name: "Keys" })).toBeVisible({ timeout: 5_000 });
+  }).toPass();
 });

@@ -75,7 +75,7 @@ test("what somebody else saves meanwhile is seen, and what is being typed stays"
   await page.goto(`/orgs/${person.org}/settings`);
   await page.getByLabel("Name", { exact: true }).fill("Kestrel");
   await callAs(page, person.org, "PATCH", "/v1/organization", { leak_policy: "flag" });
-  await expect(page.getByLabel("Flag it and tell its owners")).toBeChecked({ timeout: 15_000 });
+  await expect(page.getByLabel("Flag it and tell its owners")).toBeChecked();
   await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Kestrel");
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByRole("region", { name: "Changes" })).toHaveCount(0);

@@ -58,11 +58,11 @@ test("little runs at a time, and all of it in the end", async () => {
 
 test("acts do not wait behind words that hang, and a process that stops gives those up", async () => {
   const done: string[] = [];
-  for (let i = 0; i < 4; i++) inBackground("words", "a mail", () => new Promise<void>((ready) => setTimeout(ready, 2_000)));
+  for (let i = 0; i < 4; i++) inBackground("words", "a mail", () => new Promise<void>((ready) => setTimeout(ready, 5_000)));
   inBackground("acts", "a revocation", async () => void done.push("revoked"));
   const begun = performance.now();
   await backgroundDone(200);
   expect(done).toEqual(["revoked"]);
-  expect(performance.now() - begun).toBeLessThan(1_500);
+  expect(performance.now() - begun).toBeLessThan(4_500);
   await backgroundDone();
 });

@@ -65,12 +65,12 @@ describe("a credential that is not good gets one identical answer", () => {
   test("malformed, unknown, revoked, expired, not yet valid, another scheme, empty, none", async () => {
     const made = {
       revoked: await api.newKey(person),
-      expired: await api.newKey(person, { expires_at: new Date(Date.now() + 1_500).toISOString() }),
+      expired: await api.newKey(person, { expires_at: new Date(Date.now() + 4_000).toISOString() }),
       scheduled: await api.newKey(person, { not_before: new Date(Date.now() + 3_600_000).toISOString() }),
     };
     expect((await send("GET", "/v1/me", { key: made.expired.secret })).status).toBe(200);
     await send("DELETE", `/v1/api-keys/${made.revoked.id}`, { as: person });
-    await expect.poll(async () => (await send("GET", "/v1/me", { key: made.expired.secret })).status, { timeout: 5_000 }).toBe(401);
+    await expect.poll(async () => (await send("GET", "/v1/me", { key: made.expired.secret })).status, { timeout: 20_000 }).toBe(401);
     const credentials: Record<string, string>[] = [
       {},
       { Authorization: "" },
@@ -247,7 +247,7 @@ describe("the rate limit", () => {
         "20",
         "0",
       ]);
-      const away = Number(headers["x-ratelimit-reset"]) - Date.now() / 1000;
+      const away = Number(headers["x-ratelimit-reset"]) - Date.parse(headers.date ?? "") / 1000;
       expect(Math.abs(Number(headers["retry-after"]) - away)).toBeLessThan(2);
       expect(Number(headers["x-ratelimit-reset"]) % 60).toBe(0);
     }

@@ -125,7 +125,7 @@ describe("with DATABASE_URL instead of the embedded database", async () => {
     await one.newGroup(person);
     const key = await one.newKey(person);
     expect((await one.send("GET", "/v1/status", { key: key.secret })).status).toBe(200);
-    await eventually(async () => ((await loggedIds(one, person, key.id)).length === 1 ? true : undefined), 2);
+    await eventually(async () => ((await loggedIds(one, person, key.id)).length === 1 ? true : undefined));
     expect((await one.send("DELETE", `/v1/api-keys/${key.id}`, { as: person })).json.status).toBe("revoked");
     expect((await one.send("GET", "/v1/status", { key: key.secret })).status).toBe(401);
     const { data } = (await one.send("GET", "/v1/audit-logs", { as: person })).json;

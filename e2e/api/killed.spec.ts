@@ -65,7 +65,7 @@ test("every answered request is in the log exactly once, also when the server is
           const seen = new Set(await ids());
           return acked.filter((id) => !seen.has(id)).length;
         },
-        { timeout: 20_000 },
+        { timeout: 60_000 },
       )
       .toBe(0);
     const seen = await ids();

@@ -97,5 +97,5 @@ test("a body of nothing but faults is refused without being looked through", () 
   const refused = Chat.safeParse({ messages: Array(300_000).fill(0) });
   expect(refused.error?.issues).toHaveLength(1);
   expect(Chat.safeParse({ messages: [{ role: "user", content: Array(300_000).fill(0) }] }).success).toBe(false);
-  expect(performance.now() - begun).toBeLessThan(2_000);
+  expect(performance.now() - begun).toBeLessThan(10_000);
 });

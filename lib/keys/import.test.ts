@@ -141,7 +141,7 @@ describe("an import", () => {
     const { texts, keys } = entries(10_000, { metadata: { customer: "42" }, scopes: ["status"] });
     const begun = performance.now();
     const { imported, data } = await ask(keys);
-    expect(performance.now() - begun).toBeLessThan(6_000); // on a machine that does other things as well
+    expect(performance.now() - begun).toBeLessThan(30_000); // nothing that grows with the square
     expect([imported, data.length, await countOf(org)]).toEqual([10_000, 10_000, 10_000]);
     for (const at of [0, 4_999, 9_999])
       expect(await verdictOf(texts[at] ?? "")).toMatchObject({ valid: true, key: { keyId: data[at]?.id } });

@@ -281,7 +281,7 @@ describe("a block", () => {
     const stop = startQuotas(() => true);
     await passed(3, () => pass(account, 1_000));
     NOW += 10_500;
-    expect(await eventually(async () => ((await booksOf(id, MONTH, "test")).held === 3 ? 3 : undefined), 5)).toBe(3);
+    expect(await eventually(async () => ((await booksOf(id, MONTH, "test")).held === 3 ? 3 : undefined))).toBe(3);
     await stop();
   });
 
