@@ -24,6 +24,9 @@ const PATIENCE_MS = 1_900;
 /** Without a word from the database for longer it counts as away: requests that need it end with 503. */
 const SILENCE_MS = 2_250;
 const RETRY_MS = 250;
+const WATCH_MS = 50;
+/** A watch that comes later than this says that the process stood still: silence meanwhile is not the database's. */
+const STALL_MS = 250;
 /** The wall clock and the monotonic one part by more than this only when the machine slept or somebody set the time. */
 const DRIFT_MS = 100;
 /** NOTIFY carries 8,000 bytes: beyond this many ids, everything is forgotten instead. */
@@ -85,6 +88,7 @@ export class Lease {
   #listeners: ((stale: Stale) => void)[] = [];
   #askers: ((things: readonly string[]) => void)[] = [];
   #waiting = new Set<() => void>();
+  #watchedAt = Number.NaN;
   /** Moves with every invalidation: what was read before the last one may not be cached. */
   epoch = 0;
   /** The nodes that were live at the last renewal, this one among them; sorted. */
@@ -161,8 +165,12 @@ export class Lease {
     return () => this.#waiting.delete(callback);
   }
 
-  /** Lets go who waits for a database that is away; the owner of this lease calls it every now and then. */
+  /** Lets go who waits for a database that is away; the owner of this lease calls it every 50 ms. */
   watch(): void {
+    const at = this.#world.monotonic();
+    const stalled = at - this.#watchedAt - WATCH_MS;
+    if (stalled > STALL_MS) this.#heardAt = Math.min(at, this.#heardAt + stalled);
+    this.#watchedAt = at;
     if (this.#waiting.size === 0 || !this.away()) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -414,7 +422,7 @@ export async function openLease(id: string): Promise<() => Promise<void>> {
   await opened.start();
   provide("lease", { lease: opened });
   setClock(() => opened.now());
-  const watch = setInterval(() => opened.watch(), 50).unref();
+  const watch = setInterval(() => opened.watch(), WATCH_MS).unref();
   return async () => {
     clearInterval(watch);
     await opened.stop();
