@@ -9,6 +9,7 @@ for (const width of [1440, 390]) {
     test.use({ viewport: { width, height: 900 } });
 
     test("every page is accessible and fits", async ({ page, person, baseURL }, info) => {
+      test.setTimeout(900_000);
       const group = await callAs<{ id: string }>(page, person.org, "POST", "/v1/api-groups", {
         name: "Production",
         description: "What customers reach",

@@ -43,8 +43,11 @@ export interface UsageRecord {
 }
 
 const TICK_MS = 200;
-/** About 3,000 records. */
-const BATCH_BYTES = 1024 * 1024;
+/** About 16,000 records. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** A key or an hourly sum costs the same for one record of a batch as for all: under load batches grow by waiting. */
+const BUSY_LINES = 1_000;
+const BUSY_MS = 1_000;
 const ADOPT_MS = 30_000;
 /** After this long a process that was just killed counts as dead to settleSpool() too. */
 const LEASE_MS = 4_500;
@@ -59,6 +62,8 @@ interface Recorder {
   /** When the record at the position was made: read once for each position. */
   head: { position: Position; at: number | null };
   running: Promise<void> | null;
+  /** When the next drain is due under load, by the monotonic clock in milliseconds. */
+  due: number;
   adopting: Promise<void> | null;
   timers: NodeJS.Timeout[];
   stopping: boolean;
@@ -75,7 +80,7 @@ function open(): Recorder {
   };
   return {
     ...{ spool, refusals, position: beginning, drained: 0, head: { position: beginning, at: null } },
-    ...{ running: null, adopting: null, timers: [], stopping: false },
+    ...{ running: null, due: 0, adopting: null, timers: [], stopping: false },
   };
 }
 
@@ -116,14 +121,23 @@ function oldest(r: Recorder): number | null {
 export function startDraining(): string {
   const r = recorder();
   if (r.timers.length === 0)
-    r.timers = [setInterval(() => void flushUsage(), TICK_MS).unref(), setInterval(() => void adoptSpools(), ADOPT_MS).unref()];
+    r.timers = [
+      setInterval(() => performance.now() >= r.due && void drainOnce(r), TICK_MS).unref(),
+      setInterval(() => void adoptSpools(), ADOPT_MS).unref(),
+    ];
   void adoptSpools();
   return r.spool.name;
 }
 
-/** Writes all that waits; leaves it waiting when the database is away. One at a time. */
+/** Writes all that waits; leaves it waiting when the database is away. */
 export async function flushUsage(): Promise<void> {
   const r = recorder();
+  await r.running; // it may have begun before the last record came
+  await drainOnce(r);
+}
+
+/** What waits now. One at a time. */
+function drainOnce(r: Recorder): Promise<void> {
   r.running ??= drainOwn(r)
     .catch(async (error: unknown) => {
       warn(r, "usage waits for the database", error);
@@ -137,11 +151,15 @@ export async function flushUsage(): Promise<void> {
 
 async function drainOwn(r: Recorder): Promise<void> {
   if (r.drained === r.spool.written) return;
+  const goal = r.spool.written; // what comes meanwhile waits for the next drain
+  r.due = goal - r.drained > BUSY_LINES ? performance.now() + BUSY_MS : 0;
   const end = await drainSpool(r.spool, r.position, (position, lines) => {
     r.position = position;
     r.drained += lines;
     r.spool.forget(position);
+    return r.drained < goal;
   });
+  if (end !== null && r.drained >= goal && fs.existsSync(r.spool.folder)) return;
   if (end === null || !fs.existsSync(r.spool.folder)) {
     log("error", "the spool's folder is gone, with what it still held", { waiting: r.spool.written - r.drained });
     if (end === null) r.position = beginning;
@@ -150,11 +168,14 @@ async function drainOwn(r: Recorder): Promise<void> {
   r.drained = r.spool.written; // nothing was read after the last line
 }
 
-/** Drains from a position to the last line, and says where that is; null when the spool was settled by another or its folder is gone. */
+/**
+ * Drains from a position while `drained` says so, at most to the last line, and says where that is; null when the spool was settled by
+ * another or its folder is gone.
+ */
 async function drainSpool(
   spool: { name: string; folder: string },
   from: Position,
-  drained: (to: Position, lines: number) => void,
+  drained: (to: Position, lines: number) => boolean,
 ): Promise<Position | null> {
   for (let position = from; ; ) {
     const { bytes, next } = readLines(spool.folder, position, BATCH_BYTES);
@@ -164,7 +185,7 @@ async function drainSpool(
     const at = written ? next : await spoolPosition(spool.name);
     if (at === null) return null;
     position = at;
-    drained(at, lines);
+    if (!drained(at, written ? lines : 0)) return at;
   }
 }
 
@@ -216,6 +237,7 @@ async function adopt(r: Recorder, spool: LeftSpool): Promise<boolean> {
     end = await drainSpool(spool, (await spoolPosition(spool.name)) ?? beginning, (_, lines) => {
       adopted += lines;
       if (r.stopping) throw new Error("the process stops");
+      return true;
     });
   const isSettled = end === null || (await settleSpool(spool, end, true));
   if (adopted > 0) log("info", "usage of a process that was killed is recorded", { spool: spool.name, records: adopted });
