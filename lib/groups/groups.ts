@@ -145,7 +145,7 @@ async function lockName(tx: Tx, orgId: string, name: string, but = ""): Promise<
 /** No key is put into the group meanwhile: that needs a lock on it, too. */
 async function lockGroup(tx: Tx, actor: Can<"groups.write">, id: string): Promise<GroupRow> {
   if (!isId("grp", id)) throw notFound();
-  await tx.$queryRaw`select 1 from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} for update`;
+  await tx.$queryRaw`select 1 from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} for no key update`;
   const row = await tx.group.findFirst({ where: { id, orgId: actor.orgId }, include: WITH });
   if (row === null) throw notFound();
   return row;

@@ -60,15 +60,54 @@ export async function lockKey(tx: Tx, actor: Changer, id: string): Promise<KeyRo
 }
 
 /** As `lockKeys`, for a look that changes nothing. */
-export async function readKeys(from: Pick<Db, "key">, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
+export async function readKeys(from: Reader, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
   const rows = await from.key.findMany({ where: { AND: [visible(actor), { id: { in: [...ids] } }] }, include: WITH });
   const byId = new Map(rows.map((row) => [row.id, row]));
-  return ids.map((id) => {
+  const found = ids.map((id) => {
     const row = byId.get(id);
     if (row === undefined) throw notFound();
     return row;
   });
+  await requireMakersReach(from, actor, found);
+  return found;
 }
+
+/**
+ * A key reaches no further than who made it. A developer manages the keys they made or own: a key of theirs, and one whose maker is gone,
+ * manages those, what came of them, and what it made itself. Only admins give access `admin`: such a key is not asked. Throws 403.
+ */
+async function requireMakersReach(from: Reader, actor: Changer, rows: readonly KeyRow[]): Promise<void> {
+  const others = rows.filter(({ id }) => id !== actor.id);
+  if (actor.type !== "key" || actor.role === "admin" || others.length === 0) return;
+  const [maker] = await from.$queryRaw<{ id: string; role: string | null }[]>`
+    with recursive line as (
+      select "id", "parentId", "createdByType", "createdById" from "Key" where "id" = ${actor.id}
+      union select k."id", k."parentId", k."createdByType", k."createdById" from line l join "Key" k on k."id" = l."parentId"
+    )
+    select l."createdById" as "id", m."role" from line l left join "Member" m on m."orgId" = ${actor.orgId} and m."userId" = l."createdById"
+    where l."parentId" is null and l."createdByType" = 'user'`;
+  if (maker === undefined || maker.role === "admin" || maker.role === "owner") return;
+  const reached = await from.$queryRaw<{ id: string }[]>`
+    with recursive line as (
+      select "id" as "of", "id", "parentId", "ownerId", "createdByType", "createdById" from "Key" where "id" = any(${others.map(({ id }) => id)}::text[])
+      union select l."of", k."id", k."parentId", k."ownerId", k."createdByType", k."createdById" from line l join "Key" k on k."id" = l."parentId"
+    )
+    select distinct "of" as "id" from line
+    where "id" = ${actor.id} or "ownerId" = ${maker.id} or ("createdByType" = 'user' and "createdById" = ${maker.id})`;
+  const within = new Set(reached.map(({ id }) => id));
+  const out = others.filter(({ id }) => !within.has(id));
+  if (out.length > 0)
+    throw new AppError(
+      "insufficient_scope",
+      `The person who made this key manages their own keys only, and so does the key: ${out
+        .map(({ name }) => `"${name}"`)
+        .slice(0, 5)
+        .join(", ")} is none of theirs.`,
+      { details: Object.fromEntries(out.slice(0, 5).map(({ id, name }) => [id, name])) },
+    );
+}
+
+type Reader = Pick<Db, "key" | "$queryRaw">;
 
 /** How high an actor reaches. */
 export interface Standing {
@@ -78,22 +117,22 @@ export interface Standing {
   whose: "this key's" | "your";
   /** Of the organization now. */
   scopes: string[];
-  /** The acting key's row, which is held. */
-  key: { id: string; ownerId: string | null; metadata: Record<string, string> } | null;
+  /** The acting key's row, which is held, and the keys that made it, one the other. */
+  key: { id: string; ownerId: string | null; metadata: Record<string, string>; makers: string[] } | null;
 }
 
 /**
- * The acting key stays as it is until the transaction ends; it may make several keys at a time. Throws for a key where keys do not manage
- * keys, and for one that was revoked meanwhile.
+ * The acting key stays as it is until the transaction ends. Not shared with other changes by the same key: those who share a row let a
+ * waiting revocation wait for ever. Throws for a key where keys do not manage keys, and for one that was revoked meanwhile.
  */
 export async function standingOf(tx: Tx, actor: Can<"keys.create"> | Can<"keys.update">): Promise<Standing> {
-  if (actor.type === "key") await tx.$queryRaw`select 1 from "Key" where "id" = ${actor.id} for share`;
+  if (actor.type === "key") await tx.$queryRaw`select 1 from "Key" where "id" = ${actor.id} for no key update`;
   return readStanding(tx, actor);
 }
 
 /** As `standingOf`, for a look that changes nothing. */
 export async function readStanding(
-  from: Pick<Db, "org" | "key">,
+  from: Reader & Pick<Db, "org">,
   actor: Can<"keys.create"> | Can<"keys.update"> | Can<"keys.revoke">,
 ): Promise<Standing> {
   const org = await from.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
@@ -106,8 +145,19 @@ export async function readStanding(
   if (!org.keysManageKeys) throw keysManageNone();
   const row = await from.key.findFirst({ where: { id: actor.id ?? "", orgId: actor.orgId, revokedAt: null } });
   if (row === null) throw new AppError("unauthorized", "This call came without a valid key or session.");
-  const key = { id: row.id, ownerId: row.ownerId, metadata: row.metadata as Record<string, string> };
+  const makers = row.parentId === null ? [] : await makersOf(from, row.parentId);
+  const key = { id: row.id, ownerId: row.ownerId, metadata: row.metadata as Record<string, string>, makers };
   return { top: toPowers(row), whose: "this key's", scopes, key };
+}
+
+async function makersOf(from: Reader, parentId: string): Promise<string[]> {
+  const rows = await from.$queryRaw<{ id: string }[]>`
+    with recursive line as (
+      select "id", "parentId" from "Key" where "id" = ${parentId}
+      union select k."id", k."parentId" from line l join "Key" k on k."id" = l."parentId"
+    )
+    select "id" from line`;
+  return rows.map(({ id }) => id);
 }
 
 /** What keeps live keys safe is no business of a test key. */
@@ -130,6 +180,11 @@ function keysManageNone(): AppError {
 /** Nobody changes a key that does more than they may give themselves: its new secret, or its wider powers, would be theirs. */
 export function refuseStronger(row: KeyRow, { top, whose, key }: Standing): void {
   if (key !== null && key.id === row.id) return;
+  // A secret on its way out could otherwise have a child take its key's next one.
+  if (key?.makers.includes(row.id))
+    throw new AppError("insufficient_scope", "A key ends the key that made it, and changes nothing else about it.", {
+      details: { key: "made this one" },
+    });
   // A person has no bounds but the role's; the scopes that the organization lost are no strength.
   const bounds = key === null ? { ...toPowers(row), access: top.access } : top;
   const parts = excess(bounds, toPowers(row), whose);

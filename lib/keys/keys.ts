@@ -2,7 +2,7 @@ import "server-only";
 import type { Actor, Can } from "@/lib/access/permissions";
 import { change, type Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
-import type { Db, Prisma, Tx } from "@/lib/db";
+import { type Db, Prisma, type Tx } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError, invalid, notFound } from "@/lib/errors";
 import { newId } from "@/lib/ids";
@@ -39,7 +39,7 @@ export async function createKey(actor: Can<"keys.create">, input: CreateKey): Pr
       orgId: actor.orgId,
       groupId: group.id,
       name: input.name,
-      ownerId: input.owner === "organization" ? null : actor.type === "user" ? actor.id : (standing.key?.ownerId ?? null),
+      ownerId: ownerFor(actor, input.owner, standing.key?.ownerId ?? null),
       parentId: standing.key?.id ?? null,
       createdBy: actor,
       metadata: input.metadata ?? standing.key?.metadata ?? {},
@@ -47,6 +47,14 @@ export async function createKey(actor: Can<"keys.create">, input: CreateKey): Pr
     });
     return { result: key, events: [event] };
   });
+}
+
+/** A person's own key, and a key's child its parent's owner's, unless something else is asked for. */
+function ownerFor(actor: Actor, asked: CreateKey["owner"], ofParent: string | null): string | null {
+  if (asked === "organization") return null;
+  const member = actor.type === "user" ? actor.id : ofParent;
+  if (asked === "member" && member === null) throw invalid({ owner: "this key belongs to no member who could own the other" });
+  return member;
 }
 
 /** Whether the plan has room for so many keys more. Holds the organization's row, so that two at once do not both take the last place. */
@@ -110,7 +118,7 @@ export async function insertKey(tx: Tx, { createdBy, ...data }: KeyToInsert): Pr
 export async function revokeKey(actor: Can<"keys.revoke">, id: string, input: RevokeKey): Promise<Key> {
   return changeKeys(actor, [id], async (tx, at) => {
     const row = await lockKey(tx, actor, id);
-    const children = input.revoke_children === true ? await lockDescendants(tx, actor, row.id) : [];
+    const children = input.revoke_children === true ? await descendantsOf(tx, actor, [row.id], HELD) : [];
     await requireMayEnd(tx, actor, [row, ...children]);
     const { keys, events } = await endRows(tx, [row, ...children], input.reason ?? null, at);
     return { result: keys[0] as Key, events };
@@ -130,28 +138,39 @@ export async function endRows(tx: Tx, rows: readonly KeyRow[], reason: string | 
   return { keys, events };
 }
 
+/** Nobody changes them until the transaction ends, and they make no more keys. */
+export const HELD = Prisma.sql`for no key update`;
+
 /**
- * The keys that a key made, and that they made, down to the last, but for those that are revoked; an expired one could be given a new end.
- * Level by level: whoever is held makes no more of them. Throws 403 and names those that the actor may not end, and 409 for more than one
- * change takes.
+ * The keys that these keys made, and that those made, down to the last, but for those that are revoked; an expired one could be given a
+ * new end. Level by level: whoever is held makes no more of them. Throws 403 and names those that the actor may not end, and 409 for more
+ * than one change takes.
  */
-async function lockDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string): Promise<KeyRow[]> {
-  const ids: string[] = [];
-  for (let parents = [id]; parents.length > 0; ) {
-    const children = await tx.$queryRaw<{ id: string }[]>`
-      select "id" from "Key" where "parentId" = any(${parents}::text[]) and "orgId" = ${actor.orgId} order by "id" for no key update`;
-    parents = children.map((child) => child.id);
-    ids.push(...parents);
+export async function descendantsOf(
+  from: Pick<Db, "$queryRaw" | "key">,
+  actor: Can<"keys.revoke">,
+  ids: readonly string[],
+  held = Prisma.empty,
+): Promise<KeyRow[]> {
+  const seenIds = new Set(ids);
+  for (let parents = [...ids]; parents.length > 0; ) {
+    const children = await from.$queryRaw<{ id: string }[]>`
+      select "id" from "Key" where "parentId" = any(${parents}::text[]) and "orgId" = ${actor.orgId} order by "id" ${held}`;
+    parents = children.map(({ id }) => id).filter((id) => !seenIds.has(id));
+    for (const id of parents) seenIds.add(id);
   }
-  const live: Prisma.KeyWhereInput = { id: { in: ids }, revokedAt: null };
+  const made = [...seenIds].slice(ids.length);
+  const live: Prisma.KeyWhereInput = { id: { in: made }, revokedAt: null };
   const [rows, seen] = [
-    await tx.key.findMany({ where: live, include: WITH, orderBy: { id: "asc" } }),
-    await tx.key.findMany({ where: { AND: [visible(actor), live] }, select: { id: true } }),
+    await from.key.findMany({ where: live, include: WITH, orderBy: { id: "asc" } }),
+    await from.key.findMany({ where: { AND: [visible(actor), live] }, select: { id: true } }),
   ];
   if (rows.length > MOST_CHILDREN)
     throw new AppError(
       "conflict",
-      `Nothing was revoked: the key has ${rows.length} children, and at most ${MOST_CHILDREN} are revoked with it. Revoke it alone first, then the others.`,
+      ids.length === 1
+        ? `Nothing was revoked: the key has ${rows.length} children, and at most ${MOST_CHILDREN} are revoked with it. Revoke it alone first, then the others.`
+        : `Nothing was revoked: the keys have ${rows.length} children, and at most ${MOST_CHILDREN} are revoked with them. Choose fewer keys, or revoke them alone first, then the others.`,
       { details: { revoke_children: `would revoke ${rows.length}, at most ${MOST_CHILDREN}` } },
     );
   const reached = new Set(seen.map((row) => row.id));
@@ -161,7 +180,7 @@ async function lockDescendants(tx: Tx, actor: Can<"keys.revoke">, id: string): P
   const more = out.length > MOST_NAMED ? ` and ${out.length - MOST_NAMED} more` : "";
   throw new AppError(
     actor.type === "key" ? "insufficient_scope" : "forbidden",
-    `Nothing was revoked: ${Object.values(details).join(", ")}${more} are among its children, and you may not revoke them.`,
+    `Nothing was revoked: ${Object.values(details).join(", ")}${more} are among ${ids.length === 1 ? "its" : "their"} children, and you may not revoke them.`,
     { details },
   );
 }
@@ -179,18 +198,21 @@ export async function keyActivity(actor: Can<"keys.read">, id: string): Promise<
 /** The group of a new key: the one asked for, a key's own, or the only one. */
 async function groupFor(tx: Tx, actor: Can<"keys.create">, asked: string | undefined): Promise<{ id: string }> {
   if (asked !== undefined) return lockGroup(tx, actor, asked);
-  if (actor.groupId !== null) return { id: actor.groupId };
+  if (actor.groupId !== null) return lockGroup(tx, actor, actor.groupId);
   const groups = await tx.group.findMany({ where: { orgId: actor.orgId, archivedAt: null }, take: 2, select: { id: true } });
   if (groups.length === 0) throw invalid({ group_id: "create a group first: every key belongs to one" });
   if (groups.length > 1) throw invalid({ group_id: "is needed: the organization has more than one group" });
   return lockGroup(tx, actor, (groups[0] as { id: string }).id);
 }
 
-/** A group that is open and in reach, and stays open until the transaction ends. Held before any key, as whoever archives it does. */
+/**
+ * A group that is open and in reach, and stays open until the transaction ends. Held before any key, as whoever archives it does, and by
+ * one change at a time: sharers would let who archives it wait for ever.
+ */
 export async function lockGroup(tx: Tx, actor: Can<"keys.create"> | Can<"keys.update">, id: string): Promise<{ id: string }> {
   if (actor.reach === "group" && id !== actor.groupId) throw notFound();
   const [group] = await tx.$queryRaw<{ id: string }[]>`
-    select "id" from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} and "archivedAt" is null for share`;
+    select "id" from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} and "archivedAt" is null for no key update`;
   if (group === undefined) throw notFound();
   return group;
 }
