@@ -23,6 +23,9 @@ export function AuthFrame({ host, children }: { host: string; children: ReactNod
           <Link href="/docs" className="fast hover:text-fg">
             Docs
           </Link>
+          <Link href="/leaked" className="fast hover:text-fg">
+            Report a leaked key
+          </Link>
           <span className="-my-1.5 ml-auto">
             <ThemeToggle />
           </span>

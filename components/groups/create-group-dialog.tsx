@@ -59,7 +59,7 @@ function CreateGroupForm({ org, most, close }: CreateGroupDialogProps & { close:
           <span className="mr-auto">
             <CopyAsCurl route="POST /v1/api-groups" body={newGroupOf(draft)} />
           </span>
-          <Button variant="ghost" onClick={close} disabled={create.isPending}>
+          <Button onClick={close} disabled={create.isPending}>
             Cancel
           </Button>
           <Button type="submit" variant="primary" busy={create.isPending} busyLabel="Creating">

@@ -56,7 +56,7 @@ export function EditGroupDialog({ org, group, most, onClose }: EditGroupDialogPr
           <span className="mr-auto">
             <CopyAsCurl route="PATCH /v1/api-groups/{id}" params={{ id: group.id }} body={changed} />
           </span>
-          <Button variant="ghost" onClick={onClose} disabled={save.isPending}>
+          <Button onClick={onClose} disabled={save.isPending}>
             Cancel
           </Button>
           <Button
@@ -93,8 +93,8 @@ function warningOf(group: Group, changed: UpdateGroup): string | null {
     addresses !== undefined &&
     addresses.length > 0 &&
     (group.allowed_ips.length === 0 || group.allowed_ips.some((entry) => !addresses.includes(entry)));
-  if (narrower && slower) return "From now on, calls from other addresses, and those above the new limit, are refused.";
-  if (narrower) return "From now on, calls of its keys from other addresses are refused.";
-  if (slower) return "From now on, a key’s calls above the new limit are refused.";
+  if (narrower && slower) return "Once saved, calls from other addresses, and those above the new limit, are refused.";
+  if (narrower) return "Once saved, calls of its keys from other addresses are refused.";
+  if (slower) return "Once saved, a key’s calls above the new limit are refused.";
   return null;
 }

@@ -6,6 +6,7 @@ import Link from "next/link";
 import { useState } from "react";
 import { Sentence } from "@/components/audit/sentence";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
+import { Entries } from "@/components/keys/key-details";
 import { KeyFace } from "@/components/keys/key-face";
 import { KeyHealth } from "@/components/keys/key-health";
 import { isOff } from "@/components/keys/key-state";
@@ -116,8 +117,15 @@ export function GroupView(props: GroupViewProps) {
               Keys
             </h2>
             {keys.data.length === 0 ? (
-              <EmptyState boxed glyph={<KeyFace prefix="lk_live_5fKq2T" />} title="No key in this group yet" action={generate}>
-                A key lets one program call the API. Its secret is shown once.
+              <EmptyState
+                boxed
+                glyph={<KeyFace prefix="lk_live_5fKq2T" />}
+                title={isOpen ? "No key in this group yet" : "No key in this group"}
+                action={generate}
+              >
+                {isOpen
+                  ? "A key lets one program call the API. Its secret is shown once."
+                  : "It never had one, or they were moved to others."}
               </EmptyState>
             ) : (
               <>
@@ -153,7 +161,7 @@ export function GroupView(props: GroupViewProps) {
                             waiting={insights.isPending}
                           />
                         </Td>
-                        <Td numeric phone="hidden" className="text-fg-2">
+                        <Td numeric phone="menu" className="text-fg-2">
                           {key.last_used_at === null ? "—" : <Time iso={key.last_used_at} />}
                         </Td>
                       </Tr>
@@ -191,16 +199,7 @@ export function GroupView(props: GroupViewProps) {
                 },
                 {
                   term: "Addresses",
-                  value:
-                    group.allowed_ips.length === 0 ? (
-                      "any"
-                    ) : (
-                      <ul className="mono">
-                        {group.allowed_ips.map((entry) => (
-                          <li key={entry}>{entry}</li>
-                        ))}
-                      </ul>
-                    ),
+                  value: group.allowed_ips.length === 0 ? "Any" : <Entries list={group.allowed_ips} />,
                 },
                 { term: "Created", value: <Time iso={group.created_at} as="date" /> },
                 {
@@ -272,7 +271,7 @@ function History({ org, group, events, limit }: HistoryProps) {
 function sentence(days: readonly UsagePoint[]): string {
   const total = days.reduce((sum, day) => sum + day.requests, 0);
   const refused = days.reduce((sum, day) => sum + day.refused, 0);
-  return total === 0
-    ? "No call in the last 30 days."
-    : `${formatNumber(total)} calls in the last 30 days, ${formatNumber(refused)} of them refused.`;
+  if (total === 0) return "No call in the last 30 days.";
+  const calls = `${formatNumber(total)} ${total === 1 ? "call" : "calls"}`;
+  return `${calls} in the last 30 days, ${refused === 0 ? "none" : formatNumber(refused)} refused.`;
 }

@@ -79,7 +79,7 @@ export function GroupsTable({ org, groups: open, archived, days, since, most, ma
             { width: "88px" },
             { width: "190px", className: "max-lg:hidden" },
             { width: "150px" },
-            { width: "170px", className: "max-lg:hidden" },
+            { width: "220px", className: "max-lg:hidden" },
             ...(showArchived ? [{ width: "130px" }] : []),
           ]}
         >
@@ -143,7 +143,7 @@ function GroupRow({ href, group, days, most }: { href: string; group: Group; day
       </Td>
       <Td numeric phone="end" className="max-lg:hidden max-md:block">
         <span className="inline-flex items-center gap-3 align-middle">
-          {total > 0 && <Sparkline points={days} label="Calls per day" className="max-md:hidden" />}
+          <Sparkline points={days} label="Calls per day" className="max-md:hidden" />
           <span className="min-w-12">
             {formatNumber(total)}
             <span className="text-fg-3 md:hidden"> calls</span>
@@ -161,10 +161,14 @@ function GroupRow({ href, group, days, most }: { href: string; group: Group; day
       </Td>
       <Td phone={first === undefined ? "hidden" : "full"} className={first === undefined ? "max-lg:hidden" : "max-lg:hidden max-md:block"}>
         {first === undefined ? (
-          <span className="text-fg-3">any</span>
+          <span className="text-fg-3">Any</span>
         ) : (
           <TwoLines
-            title={<span className="mono">{first}</span>}
+            title={
+              <span className="mono cut block" title={first} translate="no">
+                {first}
+              </span>
+            }
             {...(more.length > 0 ? { second: `and ${formatNumber(more.length)} more` } : {})}
           />
         )}

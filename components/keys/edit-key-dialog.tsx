@@ -198,11 +198,11 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
             value={draft.limit}
             inputMode="numeric"
             autoComplete="off"
-            unit="per minute"
+            unit="calls a minute"
             onChange={(event) => set({ limit: event.target.value.replace(/\D/g, "") }, "rate_limit_rpm")}
           />
         </Field>
-        <Field label="Valid from" aside="optional" error={error("not_before")} help="Your time. Before that every call is refused.">
+        <Field label="Works from" aside="optional" error={error("not_before")} help="Your time. Until then it is refused.">
           <Input
             type="datetime-local"
             value={draft.not_before}

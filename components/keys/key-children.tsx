@@ -18,11 +18,11 @@ export function KeyChildren({ org, id }: { org: string; id: string }) {
   const more = made.data.length - SHOWN;
   return (
     <Card title="Keys it made" action={<Pill>{made.has_more ? "100+" : formatNumber(made.data.length)}</Pill>}>
-      <ul className="grid gap-3">
+      <ul className="grid grid-cols-[minmax(0,1fr)] gap-3">
         {made.data.slice(0, SHOWN).map((key) => (
           <li key={key.id} className="flex items-center gap-2.5">
             <KeyFace prefix={key.key_prefix} off={isOff(key)} />
-            <Link href={`/orgs/${org}/keys/${key.id}`} className="link cut min-w-0 flex-1">
+            <Link href={`/orgs/${org}/keys/${key.id}`} className="link cut min-w-0 flex-1" title={key.name}>
               <bdi>{key.name}</bdi>
             </Link>
             <KeyBadge state={key} />

@@ -14,6 +14,9 @@ import type { Key } from "@/lib/keys/schema";
 import type { Org } from "@/lib/orgs/schema";
 import { accessWords } from "./key-state";
 
+/** Of a list of addresses, before it is folded. */
+const SHOWN = 6;
+
 type DetailsProps = { org: string; state: Key; group: Group; organization: Org };
 
 export function KeyDetails({ org, state: key, group, organization }: DetailsProps) {
@@ -37,8 +40,8 @@ export function KeyDetails({ org, state: key, group, organization }: DetailsProp
           { term: "Scopes", value: <Scopes state={key} organization={organization} /> },
           { term: "Rate limit", value: <RateLimit state={key} group={group} organization={organization} /> },
           { term: "Addresses", value: <Addresses state={key} group={group} organization={organization} /> },
-          { term: "Expires", value: key.expires_at ? <Until iso={key.expires_at} /> : "Never" },
-          ...(key.not_before ? [{ term: "Valid from", value: <Time as="exact" iso={key.not_before} /> }] : []),
+          { term: key.status === "expired" ? "Expired" : "Expires", value: key.expires_at ? <Until iso={key.expires_at} /> : "Never" },
+          ...(key.not_before ? [{ term: "Works from", value: <Time as="exact" iso={key.not_before} /> }] : []),
           {
             term: "Created",
             value: (
@@ -91,13 +94,14 @@ function RateLimit({ state, group, organization }: Omit<DetailsProps, "org">) {
     { name: "group", limit: group.rate_limit_rpm },
     { name: "organization", limit: organization.requests_per_minute },
   ];
-  const lowest = Math.min(...levels.map(({ limit }) => limit ?? Number.POSITIVE_INFINITY));
+  const set = levels.flatMap(({ name, limit }) => (limit === null ? [] : [{ name, limit }]));
+  const lowest = Math.min(...set.map(({ limit }) => limit));
   const isTest = state.environment === "test";
   return (
     <>
       {formatNumber(isTest ? Math.max(1, Math.floor(lowest / 2)) : lowest)} a minute
       <span className="block text-sm text-fg-3">
-        {levels.map(({ name, limit }) => `${name} ${limit === null ? "none" : formatNumber(limit)}`).join(" · ")}
+        {set.length === 1 ? "the organization’s" : set.map(({ name, limit }) => `${name} ${formatNumber(limit)}`).join(" · ")}
         {isTest && "; a test key has half"}
       </span>
     </>
@@ -113,24 +117,40 @@ function Addresses({ state, group, organization }: Omit<DetailsProps, "org">) {
   ];
   if (levels.every(({ list }) => list.length === 0)) return "Any";
   return (
-    <span className="grid gap-1.5">
+    <div className="grid gap-1.5">
       {levels.map(({ name, list }) => (
-        <span key={name}>
+        <div key={name}>
           <span className="block text-sm text-fg-3">{name}</span>
           {list.length === 0 ? "Any" : <Entries list={list} />}
-        </span>
+        </div>
       ))}
-    </span>
+    </div>
   );
 }
 
-function Entries({ list }: { list: readonly string[] }): ReactNode {
+/** A list of addresses, folded where it is long. */
+export function Entries({ list }: { list: readonly string[] }): ReactNode {
+  const most = list.length > SHOWN + 2 ? SHOWN : list.length;
   return (
-    <span className="mono grid">
+    <div className="mono">
+      <Lines list={list.slice(0, most)} />
+      {most < list.length && (
+        <details>
+          <summary className="link cursor-default font-sans text-sm">and {formatNumber(list.length - most)} more</summary>
+          <Lines list={list.slice(most)} />
+        </details>
+      )}
+    </div>
+  );
+}
+
+function Lines({ list }: { list: readonly string[] }) {
+  return (
+    <ul>
       {list.map((entry) => (
-        <span key={entry}>{entry}</span>
+        <li key={entry}>{entry}</li>
       ))}
-    </span>
+    </ul>
   );
 }
 

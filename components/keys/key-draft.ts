@@ -82,7 +82,7 @@ export function changesOf(key: Key, draft: Draft, now: number, groupName: (id: s
   if (body.rate_limit_rpm !== undefined) one("rate_limit_rpm", "Limit", limitText(key.rate_limit_rpm), limitText(body.rate_limit_rpm));
   if (body.allowed_ips !== undefined) list("allowed_ips", "Addresses", key.allowed_ips, body.allowed_ips, "Any address");
   if (body.expires_at !== undefined) one("expires_at", "Expires", dateText(key.expires_at), dateText(body.expires_at));
-  if (body.not_before !== undefined) one("not_before", "Valid from", startText(key.not_before), startText(body.not_before));
+  if (body.not_before !== undefined) one("not_before", "Works from", startText(key.not_before), startText(body.not_before));
   if (body.owner !== undefined) one("owner", "Owner", ownerText(key), body.owner === "member" ? "You" : "The organization");
   if (body.metadata !== undefined) list("metadata", "Metadata", pairTexts(key.metadata), pairTexts(body.metadata), "None");
   return changes;

@@ -97,7 +97,7 @@ export function WhatIfCard({ org, state }: { org: string; state: Key }) {
           <CopyAsCurl route="POST /v1/api-keys/{id}/what-if" params={{ id: state.id }} body={body} />
         </div>
       </form>
-      <div aria-live="polite" className={clsx("grid gap-3", (answer.data || answer.error) && "mt-4")}>
+      <div aria-live="polite" className="grid gap-3 not-empty:mt-4">
         {answer.error === null
           ? answer.data && asked && <Answer org={org} groupId={state.group_id} answer={answer.data} asked={asked} />
           : ["ip", "method", "path"].every((field) => wrong(field) === undefined) && <Failure title="No answer." error={answer.error} />}
@@ -148,7 +148,7 @@ function Answer({ org, groupId, answer, asked }: { org: string; groupId: string;
             <div className="min-w-0 wrap-anywhere">
               <span className={clsx("font-strong", check.passes === null && "text-fg-3")}>{checkNames[check.check] ?? check.check}</span>
               {check.check === answer.decided_by && <span className="text-bad-text"> decides</span>}
-              <span className={clsx("block", check.passes === null ? "text-fg-3" : "text-fg-2")}>
+              <span className={check.passes === null ? "ml-1.5 text-sm text-fg-3" : "block text-fg-2"}>
                 {check.message}
                 {check.check === answer.decided_by && <Remedy org={org} groupId={groupId} check={check.check} />}
               </span>

@@ -73,9 +73,7 @@ export function InviteDialog({ org, roles, hasMailServer, onClose }: InviteDialo
       onSubmit={form.submit}
       footer={
         <>
-          <Button variant="ghost" onClick={onClose}>
-            Cancel
-          </Button>
+          <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" variant="primary" busy={form.busy} busyLabel="Inviting">
             Send invitation
           </Button>

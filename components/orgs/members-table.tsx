@@ -85,10 +85,11 @@ export function MembersTable({ org, members: initialData, personId, roles, hasMa
                   <span className="cut text-sm text-fg-3 max-md:hidden">{roleSentences[member.role]}</span>
                 </span>
               </Td>
-              <Td numeric phone="hidden">
+              <Td numeric phone="start" className="max-md:text-left!">
                 {formatNumber(member.key_count)}
+                <span className="text-fg-3 md:hidden"> {member.key_count === 1 ? "key" : "keys"}</span>
               </Td>
-              <Td numeric phone="hidden" className="text-fg-2">
+              <Td numeric phone="end" className="text-fg-2">
                 {member.last_seen_at === null ? "—" : <Time iso={member.last_seen_at} />}
               </Td>
               <Td numeric phone="hidden" className="text-fg-2 max-lg:hidden">

@@ -146,7 +146,7 @@ function Form({ slug, org }: { slug: string; org: Org }) {
           help="Calls with its keys are answered from these addresses and ranges only, one per line; groups and keys narrow them further. Empty admits every address."
         />
         {isNarrower(org, draft.allowed_ips) ? (
-          <Notice tone="warn" title="From now on, calls with keys from other addresses are refused.">
+          <Notice tone="warn" title="Once saved, calls with keys from other addresses are refused.">
             The console stays open from everywhere: this is about calls with keys.
           </Notice>
         ) : (
@@ -155,6 +155,7 @@ function Form({ slug, org }: { slug: string; org: Org }) {
       </Section>
       <Section id="key-management" title="Key management">
         <Checkbox
+          className="-my-1.5"
           label="Keys may manage keys"
           help="A key of full access makes, edits, rotates and revokes keys of its group, one of admin access those of the whole organization. Switched off, only people do, and only a person switches it on again. Any key may revoke itself."
           checked={draft.keys_manage_keys}
@@ -174,10 +175,12 @@ function Form({ slug, org }: { slug: string; org: Org }) {
         <section aria-label="Changes" className="floating rounded-lg sticky bottom-4 z-10 grid gap-3 p-3">
           {!atFields && <Failure title="The settings are as they were." error={save.error} />}
           <div className="flex flex-wrap items-center gap-2">
-            <p className="mr-auto min-w-0 pl-1">
+            <p className="mr-auto min-w-0 pl-1 max-md:basis-full">
               Not saved: <span className="font-medium">{names.join(", ")}</span>
             </p>
-            <CopyAsCurl route="PATCH /v1/organization" body={changed} />
+            <span className="max-md:mr-auto">
+              <CopyAsCurl route="PATCH /v1/organization" body={changed} />
+            </span>
             <Button variant="ghost" onClick={discard} disabled={save.isPending}>
               Discard
             </Button>

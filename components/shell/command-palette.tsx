@@ -98,7 +98,7 @@ function Palette({ groups, search, close }: { groups: readonly CommandGroup[]; s
           placeholder="Page, key, prefix or action"
           className="h-12 flex-1 bg-transparent text-lg outline-none focus-visible:outline-none max-md:text-[16px]"
         />
-        <Kbd>esc</Kbd>
+        <Kbd className="max-md:hidden">esc</Kbd>
       </div>
       <Cmdk.List className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-1.5 pb-1.5" aria-busy={waiting}>
         {shown.map((group) => (

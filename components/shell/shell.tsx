@@ -309,5 +309,5 @@ function Side({ wide, org, orgs, user, role, entries, current, onSignOut, onFind
 
 function FindKeys({ className }: { className: string }) {
   const apple = !useHydrated() || /Mac|iPhone|iPad/.test(navigator.platform);
-  return <Kbd className={className}>{apple ? "⌘K" : "Ctrl K"}</Kbd>;
+  return <Kbd className={clsx("max-md:hidden", className)}>{apple ? "⌘K" : "Ctrl K"}</Kbd>;
 }

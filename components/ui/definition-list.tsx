@@ -12,7 +12,7 @@ export function DefinitionList({ items, boxed = false, className }: DefinitionLi
   return (
     <dl
       className={clsx(
-        "grid grid-cols-[112px_minmax(0,1fr)] gap-x-3 gap-y-2",
+        "grid grid-cols-[112px_minmax(0,1fr)] gap-x-3 gap-y-2 max-md:grid-cols-[96px_minmax(0,1fr)]",
         boxed && "rounded-lg border border-line px-4 py-3",
         className,
       )}

@@ -27,7 +27,8 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
   const focus = useReturnFocus();
   const inner = (
     <>
-      <div className={clsx("grid min-h-0 gap-5 overflow-y-auto overscroll-contain px-6 pb-6 *:min-w-0 max-md:px-4", children && "pt-5")}>
+      {/* A little above the first field for its focus ring; the rest of the gap is the header's, so that nothing scrolls up to its text. */}
+      <div className="grid min-h-0 gap-5 overflow-y-auto overscroll-contain px-6 pt-1 pb-6 *:min-w-0 empty:pt-0 empty:pb-2 max-md:px-4">
         {children}
       </div>
       {footer && (
@@ -60,7 +61,7 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
             size === "ask" ? "md:max-w-[520px]" : "md:max-w-[640px]",
           )}
         >
-          <header className="flex-none px-6 pt-6 max-md:px-4">
+          <header className="flex-none px-6 pt-6 pb-4 max-md:px-4">
             <Radix.Title className="text-h2 font-semibold wrap-anywhere">{title}</Radix.Title>
             {description && <Radix.Description className="mt-0.5 text-lg text-fg-2">{description}</Radix.Description>}
           </header>

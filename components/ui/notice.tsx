@@ -30,10 +30,11 @@ export function Notice({ tone = "quiet", icon, title, action, role, className, c
   return (
     <div role={role} className={clsx("flex gap-2.5 rounded-lg px-3 py-2.5 text-fg-2 max-md:flex-wrap", look.ground, className)}>
       <span className={clsx("mt-0.5 flex flex-none", look.tint)}>{icon ?? look.icon}</span>
-      <div className="min-w-0 flex-1 wrap-anywhere">
+      {/* On a phone the action stands under the text, which would be a thin column beside it. */}
+      <div className={clsx("min-w-0 flex-1 wrap-anywhere", action && "max-md:basis-[calc(100%-26px)]")}>
         {title && <b className="text-fg">{title}</b>} {children}
       </div>
-      {action && <div className="flex flex-none items-start">{action}</div>}
+      {action && <div className="flex flex-none items-start max-md:ml-[26px]">{action}</div>}
     </div>
   );
 }

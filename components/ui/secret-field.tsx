@@ -24,7 +24,7 @@ export function SecretField({ secret, prefix, word = "secret", onCopied }: Secre
         onCopy={() => {
           if (window.getSelection()?.toString().trim() === secret) onCopied?.();
         }}
-        className="min-w-0 flex-1 select-all py-1 font-mono text-lg font-medium tracking-[-0.01em] wrap-anywhere text-fg max-md:basis-full"
+        className="min-w-0 flex-1 select-all py-1 font-mono text-lg font-medium tracking-[-0.01em] break-all text-fg max-md:basis-full"
       >
         <span className="sr-only select-none">{word === "secret" ? "Secret" : "Link"}: </span>
         {secret.slice(0, Math.max(0, cut - 6))}

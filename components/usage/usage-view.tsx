@@ -109,7 +109,7 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
               </Button>
             }
           >
-            Call the API with one of your keys, or choose a longer span. Which keys, routes and refusals it was is shown here then.
+            Call the API with one of your keys, or choose a longer span. Its keys, routes and refusals are shown here then.
           </EmptyState>
         ) : (
           <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[minmax(0,1fr)_336px]">
@@ -148,8 +148,8 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
         )}
       </div>
       <p className="mt-6 text-sm text-fg-3">
-        Times are yours, <ZoneName />. {interval === "1d" && "A day begins at midnight UTC. "}Latency is the p95 of a {bucket}, weighted by
-        its requests.
+        Times are yours, <ZoneName />. {interval === "1d" && "A day begins at midnight UTC. "}Latency is the p95 of each {bucket}, weighted
+        by its requests.
       </p>
     </Page>
   );

@@ -17,7 +17,7 @@ export default function LeakedPage() {
       </AuthTitle>
       <LeakForm prefix={live} />
       <p className="mt-6 text-fg-2">
-        Please do not try the key, and do not post it anywhere else. It is not stored here either. Programs report to{" "}
+        Do not try the key, and do not post it anywhere else. It is not stored here either. Programs report to{" "}
         <Link href="/docs/leaks" className="link whitespace-nowrap">
           POST /v1/leaks
         </Link>

@@ -1,4 +1,5 @@
 import type { Metadata } from "next";
+import { cache } from "react";
 import { KeyView } from "@/components/keys/key-view";
 import { authorize, reachOf } from "@/lib/access/permissions";
 import { listAudit } from "@/lib/audit/audit";
@@ -13,13 +14,18 @@ import { usageSeries } from "@/lib/usage/usage";
 
 type Props = { params: Promise<{ org: string; key: string }> };
 
-export const metadata: Metadata = { title: "Key" };
+const keyOf = cache(async (org: string, id: string) => orNotFound(getKey(authorize(await pageActor(org), "keys.read"), id)));
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  const { org, key } = await params;
+  return { title: (await keyOf(org, key)).name };
+}
 
 export default async function KeyPage({ params }: Props) {
   const { org, key: id } = await params;
   const actor = await pageActor(org);
   const reader = authorize(actor, "keys.read");
-  const key = await orNotFound(getKey(reader, id));
+  const key = await keyOf(org, id);
   const [group, organization, logs, day, audit, insight, rotation] = await Promise.all([
     getGroup(authorize(actor, "groups.read"), key.group_id),
     getOrg(authorize(actor, "org.read")),
