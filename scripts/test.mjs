@@ -154,7 +154,9 @@ async function browser(built) {
 
 // Counting
 
-const firstLine = (message) => stripVTControlCharacters(message ?? "").split("\n")[0];
+function firstLine(message) {
+  return stripVTControlCharacters(message ?? "").split("\n")[0];
+}
 
 /** Something that passes or fails as one. */
 async function check(title, work) {
@@ -187,7 +189,9 @@ async function runner(title, work, count) {
   return counted.failed === 0;
 }
 
-const notRun = (title) => add(title, { passed: 0, failed: 1 }, "not run: the build failed");
+function notRun(title) {
+  add(title, { passed: 0, failed: 1 }, "not run: the build failed");
+}
 
 function add(title, { passed, failed }, note) {
   total.passed += passed;

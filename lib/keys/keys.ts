@@ -29,6 +29,7 @@ export async function createKey(actor: Can<"keys.create">, input: CreateKey): Pr
     if (asked.expiresAt && asked.expiresAt <= at) throw invalid({ expires_at: "must be in the future" });
     const made = inherit(standing.top, standing.key === null ? { access: "full", ...asked } : asked, standing.whose);
     if (!made.ok) throw beyond(made.beyond, "The new key would be stronger than allowed.");
+    requireLower(asked.requestsPerMinute, null, standing.requestsPerMinute, "key");
     const notBefore = input.not_before ? new Date(input.not_before) : null;
     if (notBefore !== null && made.powers.expiresAt !== null && notBefore >= made.powers.expiresAt)
       throw invalid({ not_before: "must be before expires_at" });
@@ -49,6 +50,12 @@ export async function createKey(actor: Can<"keys.create">, input: CreateKey): Pr
   });
 }
 
+/** 400 for a limit above the organization's, which those of groups and keys only lower. One that is `stored` already may stay. */
+export function requireLower(limit: number | null | undefined, stored: number | null, most: number, of: "group" | "key"): void {
+  if (limit == null || limit === stored || limit <= most) return;
+  throw invalid({ rate_limit_rpm: `may be at most the organization's limit, ${most}: a ${of} only lowers it` });
+}
+
 /** A person's own key, and a key's child its parent's owner's, unless something else is asked for. */
 function ownerFor(actor: Actor, asked: CreateKey["owner"], ofParent: string | null): string | null {
   if (asked === "organization") return null;
@@ -64,15 +71,12 @@ export async function requireRoom(tx: Tx, orgId: string, more: number): Promise<
 }
 
 /** As `requireRoom`, for a look that changes nothing. */
-export async function checkRoom(from: Pick<Db, "org" | "key">, orgId: string, more: number): Promise<void> {
-  const { mostKeys, plan } = await from.org.findUniqueOrThrow({
-    where: { id: orgId },
-    select: { mostKeys: true, plan: { select: { mostKeys: true } } },
-  });
-  const most = mostKeys ?? plan.mostKeys;
-  const live = await from.key.count({
-    where: { orgId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now()) } }] },
-  });
+export async function checkRoom(from: Pick<Db, "$queryRaw">, orgId: string, more: number): Promise<void> {
+  const [room] = await from.$queryRaw<{ most: number; live: number }[]>`
+    select coalesce(o."mostKeys", p."mostKeys") as "most",
+      (select count(*)::int from "Key" where "orgId" = o."id" and "revokedAt" is null and ("expiresAt" is null or "expiresAt" > ${new Date(now())})) as "live"
+    from "Org" o join "Plan" p on p."id" = o."planId" where o."id" = ${orgId}`;
+  const { most, live } = room ?? { most: 0, live: 0 };
   if (live + more <= most) return;
   const details = { keys: `are ${live} of at most ${most}` };
   throw new AppError(
