@@ -4,8 +4,8 @@ import { once } from "@/lib/runtime";
 
 /**
  * Work that an answer does not wait for. It begins after the answer, little at a time, is tried again while the database is away, and what
- * fails for good is logged. A process that stops waits for it for a while (server.ts); one that is killed loses it, a leak that was reported
- * a moment before too: whoever reported it is told only that it was received.
+ * fails for good is logged. A process that stops waits for it for a while (server.ts); one that is killed loses it: what must not be lost
+ * has a row of its own besides (lib/keys/leaks.ts).
  */
 
 /** Fewer than the connections that changes have, so that no flood of it keeps people from theirs. */
@@ -28,12 +28,14 @@ interface Background {
 const newLane = (): Lane => ({ running: 0, waiting: [] });
 const background = () => once<Background>("background", () => ({ runs: new Set(), lanes: { acts: newLane(), words: newLane() } }));
 
-export function inBackground(lane: "acts" | "words", what: string, work: () => Promise<unknown>): void {
+/** Resolves when the work is over, done or given up. */
+export function inBackground(lane: "acts" | "words", what: string, work: () => Promise<unknown>): Promise<void> {
   const { runs, lanes } = background();
   const run = inTurn(lanes[lane], () => attempt(work))
     .catch((error: unknown) => log("error", `${what} failed`, describe(error)))
     .finally(() => runs.delete(run));
   runs.add(run);
+  return run;
 }
 
 /** Resolves when nothing runs any more, or after so many milliseconds: what still runs then is given up. */

@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import fs from "node:fs";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import pg from "pg";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { startEmbedded } from "@/lib/embedded";
 import { eventually } from "@/lib/testing/eventually";
-import { startServer } from "@/lib/testing/server";
+import { startServer, type TestServer } from "@/lib/testing/server";
 import { type Answer, apiOf, type Call, mailsOf, raw, roomInMinute, startApi } from "./client";
 
 const api = await startApi({ TRUSTED_PROXIES: "127.0.0.1", PUBLIC_URL: "https://keys.example.com" });
@@ -191,4 +195,92 @@ test("a server that is stopped right after a report deals with the key first", a
     await running.stop();
     fs.rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
+});
+
+describe("a report whose server is killed right after the answer", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "latchkey-leaks-"));
+  fs.chmodSync(folder, 0o711);
+  const cluster = await startEmbedded({ dataDir: path.join(folder, "database"), durable: true, log: () => {} });
+  const database = new pg.Client({ connectionString: cluster.ownerUrl });
+  await database.connect();
+  const mailServer = net.createServer((socket) => socket.on("error", () => {})).listen(0, "127.0.0.1"); // takes every call and says nothing
+  await once(mailServer, "listening");
+  const { port } = mailServer.address() as net.AddressInfo;
+  const hanging = { SMTP_URL: `smtp://127.0.0.1:${port}?greetingTimeout=600000&socketTimeout=600000` };
+
+  const servers: TestServer[] = [];
+  const newFolder = () => fs.mkdtempSync(path.join(folder, "server-"));
+  async function start(dataDir: string, extra: Record<string, string> = {}): Promise<TestServer> {
+    const urls = { DATABASE_URL: cluster.appUrl, DATABASE_OWNER_URL: cluster.ownerUrl };
+    const server = await startServer({ dataDir, env: { ...urls, LATCHKEY_SECRET: "one secret for every node of the tests", ...extra } });
+    servers.push(server);
+    return server;
+  }
+  afterEach(async () => {
+    await Promise.all(servers.splice(0).map((server) => server.stop()));
+  });
+  afterAll(async () => {
+    await database.end();
+    await cluster.stop();
+    mailServer.close();
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  /** Reports while somebody else holds the key, and kills: nothing was done but the answer. */
+  async function reportAndKill(server: TestServer, key: { id: string; secret: string }): Promise<void> {
+    await database.query("begin");
+    await database.query('select from "Key" where "id" = $1 for update', [key.id]);
+    const answer = await raw(server, "POST", "/v1/leaks", { json: { key: `KEY=${key.secret} # and nonsense` } });
+    expect(answer.status).toBe(202);
+    await server.kill();
+    await database.query("rollback");
+  }
+  const left = async () => (await database.query('select * from "LeakReport"')).rows;
+  const isDone = () => eventually(async () => (await left()).length === 0 || undefined, 60);
+  const isRefused = (server: TestServer, key: { secret: string }) =>
+    eventually(async () => (await raw(server, "GET", "/v1/me", { key: key.secret })).status === 401 || undefined, 60);
+  const mailsAbout = (dataDir: string, key: { key_prefix: string }) =>
+    mailsOf({ dataDir }).filter((mail) => mail.includes("Leaked: ") && mail.includes(key.key_prefix)).length;
+  const reportsOf = async ({ id }: { id: string }) =>
+    (await database.query(`select from "AuditEvent" where "targetId" = $1 and "action" = 'api_key.leak'`, [id])).rows.length;
+
+  test("is dealt with when it starts again, and its mail goes out, also when that was all that was missing", {
+    timeout: 240_000,
+  }, async () => {
+    const dataDir = newFolder();
+    let server = await start(dataDir);
+    const first = await apiOf(server);
+    const person = await first.signUp();
+    await first.newGroup(person);
+    const [one, two] = [await first.newKey(person), await first.newKey(person)];
+
+    await reportAndKill(server, one);
+    const rows = await left();
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toContain(one.secret.slice(14));
+    server = await start(dataDir, hanging);
+    await isRefused(server, one);
+
+    expect((await raw(server, "POST", "/v1/leaks", { json: { key: two.secret } })).status).toBe(202);
+    await isRefused(server, two);
+    expect([await left(), mailsAbout(dataDir, one), mailsAbout(dataDir, two)]).toEqual([[expect.anything(), expect.anything()], 0, 0]);
+    await server.kill();
+    server = await start(dataDir);
+    await isDone();
+    for (const key of [one, two]) expect([await reportsOf(key), mailsAbout(dataDir, key)]).toEqual([1, 1]);
+  });
+
+  test("is dealt with by one of the servers that are left", { timeout: 240_000 }, async () => {
+    const folders = [newFolder(), newFolder(), newFolder()] as const;
+    const [server, ...others] = [await start(folders[0]), await start(folders[1]), await start(folders[2])];
+    const first = await apiOf(server);
+    const person = await first.signUp();
+    await first.newGroup(person);
+    const key = await first.newKey(person);
+    await reportAndKill(server, key);
+    await isDone();
+    for (const other of others) await isRefused(other, key);
+    expect(await reportsOf(key)).toBe(1);
+    expect(folders.reduce((sum, each) => sum + mailsAbout(each, key), 0)).toBe(1);
+  });
 });

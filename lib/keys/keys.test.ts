@@ -103,6 +103,21 @@ describe("generating a key", () => {
     expect(rows).toHaveLength(1);
   });
 
+  test("a limit above the organization's is refused: a key only lowers it", async () => {
+    const { org, group, actor } = await setting();
+    const key = await newKey(org, { group });
+    for (const by of [actor, key.actor]) {
+      const ask = (rate_limit_rpm: number) => createKey(creator(by), { name: "x", group_id: group.id, rate_limit_rpm });
+      expect((await ask(60)).rate_limit_rpm).toBe(60);
+      expect(await refusal(ask(61))).toMatchObject({
+        type: "invalid_request",
+        details: { rate_limit_rpm: "may be at most the organization's limit, 60: a key only lowers it" },
+      });
+    }
+    await writer().org.update({ where: { id: org.id }, data: { requestsPerMinute: 100 } });
+    expect((await createKey(creator(actor), { name: "x", group_id: group.id, rate_limit_rpm: 100 })).rate_limit_rpm).toBe(100);
+  });
+
   test("takes every field", async () => {
     const { group, actor } = await setting();
     const [expires_at, not_before] = [new Date(now() + 2 * DAY).toISOString(), new Date(now() + DAY).toISOString()];
@@ -430,6 +445,21 @@ describe("revoking a key with the keys it made", () => {
     await revokeKey(revoker(actor), parent.id, { revoke_children: true });
     expect(await db.key.count({ where: { orgId: org.id, revokedAt: null } })).toBe(0);
     expect(await db.auditEvent.count({ where: { chain: org.id } })).toBe(1_501);
+  });
+
+  test("that are more than one change takes are refused with their number, and none of them ends, nor does the key", async () => {
+    const { org, actor } = await setting();
+    const parent = await newKey(org);
+    await owner.query(
+      `insert into "Key" select (jsonb_populate_record(k, jsonb_build_object('id', 'key_02' || lpad(i::text, 24, '0'), 'parentId', k."id"))).*
+       from "Key" k, generate_series(1, 2001) i where k."id" = $1`,
+      [parent.id],
+    );
+    const refused = await refusal(revokeKey(revoker(actor), parent.id, { revoke_children: true }));
+    expect([refused.type, refused.details]).toEqual(["conflict", { revoke_children: "would revoke 2001, at most 2000" }]);
+    expect(await db.key.count({ where: { orgId: org.id, revokedAt: null } })).toBe(2_002);
+    expect(await eventsOf(org)).toEqual([]);
+    expect((await revokeKey(revoker(actor), parent.id, {})).status).toBe("revoked");
   });
 
   test("a child that is being made meanwhile is ended too, or not made", async () => {

@@ -1,11 +1,15 @@
 import fs from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { backgroundDone } from "@/lib/background";
+import { authorize } from "@/lib/access/permissions";
+import { backgroundDone, inBackground } from "@/lib/background";
 import { setClock } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
-import { candidatesOf, handleLeak, placeOf, reportLeak } from "@/lib/keys/leaks";
+import { keyInsights } from "@/lib/keys/insight";
+import { candidatesOf, placeOf, reportLeak, takeUpLeaks } from "@/lib/keys/leaks";
+import { listKeys } from "@/lib/keys/list";
+import { finishRotation } from "@/lib/keys/rotation";
 import { hashSecret, newSecret, withChecksum } from "@/lib/keys/secret";
 import { verify } from "@/lib/keys/verify";
 import {
@@ -28,11 +32,14 @@ const NOW = Date.parse("2026-11-20T12:00:00.000Z");
 beforeAll(() => setClock(() => NOW));
 afterAll(() => setClock(() => Date.now()));
 
-const finder = anonymous("keys.report", origin({ ip: "198.51.100.23" }));
-const report = async (key: string, url?: string) => {
-  await handleLeak(finder, { key, ...(url === undefined ? {} : { url }) });
+/** A request of its own each time. */
+const finder = (ip = "198.51.100.23") => anonymous("keys.report", origin({ ip }));
+const report = async (key: string, url?: string, by = finder()) => {
+  const answer = await reportLeak(by, { key, ...(url === undefined ? {} : { url }) });
   await backgroundDone();
+  return answer;
 };
+const reportsLeft = async () => (await db.leakReport.findMany()).length;
 const URL_SEEN = "https://git.example.com/acme/app/blob/main/config.ts#L12";
 
 const outbox = path.join(dataDir, "outbox");
@@ -42,6 +49,9 @@ beforeEach(() => fs.rmSync(outbox, { recursive: true, force: true }));
 
 const works = async (secret: string) => (await verify(secret, anyCall, NOW)).valid;
 const rowOf = ({ id }: { id: string }) => db.key.findUniqueOrThrow({ where: { id } });
+/** When each of its secrets was found, the older first. */
+const leaksOf = async ({ id }: { id: string }) =>
+  (await db.keySecret.findMany({ where: { keyId: id }, orderBy: { id: "asc" } })).map(({ leakedAt }) => leakedAt);
 const actionsOf = async (org: TestOrg) => (await eventsOf(org)).map(({ action }) => action);
 
 /** A second secret, with which the key is being rotated: what it had runs out in an hour. */
@@ -69,12 +79,8 @@ describe("a key that works and was found, where leaked keys are revoked", () => 
     const { org, key } = await scene();
     await report(key.secret, URL_SEEN);
     expect(await works(key.secret)).toBe(false);
-    expect(await rowOf(key)).toMatchObject({
-      revokedAt: new Date(NOW),
-      revokedReason: "Leaked",
-      leakedAt: new Date(NOW),
-      leakedUrl: URL_SEEN,
-    });
+    expect(await rowOf(key)).toMatchObject({ revokedAt: new Date(NOW), revokedReason: "Leaked" });
+    expect(await leaksOf(key)).toEqual([new Date(NOW)]);
     expect(await eventsOf(org)).toMatchObject([
       {
         action: "api_key.leak",
@@ -120,7 +126,7 @@ describe("a key that works and was found, where leaked keys are revoked", () => 
 
   test.each(["revoke", "flag"] as const)("many reports at once are one: %s", async (policy) => {
     const { org, key } = await scene(policy);
-    await Promise.all(Array.from({ length: 20 }, () => reportLeak(finder, { key: key.secret })));
+    await Promise.all(Array.from({ length: 20 }, () => reportLeak(finder(), { key: key.secret })));
     await backgroundDone();
     expect([(await actionsOf(org)).filter((action) => action === "api_key.leak"), mails().length]).toEqual([["api_key.leak"], 2]);
   });
@@ -130,7 +136,8 @@ describe("a key that works and was found, where leaked keys are revoked", () => 
     const fresh = await rotate(key);
     await report(key.secret);
     expect([await works(key.secret), await works(fresh)]).toEqual([false, true]);
-    expect(await rowOf(key)).toMatchObject({ revokedAt: null, leakedAt: null });
+    expect((await rowOf(key)).revokedAt).toBeNull();
+    expect(await leaksOf(key)).toEqual([new Date(NOW), null]);
     expect(await actionsOf(org)).toEqual(["api_key.leak", "api_key.secret_revoke"]);
     expect(mails()[0]).toContain("new secret goes on working");
     await report(key.secret);
@@ -160,7 +167,8 @@ describe("where leaked keys are flagged", () => {
     const { org, key, emails } = await scene("flag");
     await report(key.secret, URL_SEEN);
     expect(await works(key.secret)).toBe(true);
-    expect(await rowOf(key)).toMatchObject({ revokedAt: null, leakedAt: new Date(NOW), leakedUrl: URL_SEEN });
+    expect((await rowOf(key)).revokedAt).toBeNull();
+    expect(await leaksOf(key)).toEqual([new Date(NOW)]);
     expect(await actionsOf(org)).toEqual(["api_key.leak"]);
     expect(mails().map(toOf).toSorted()).toEqual(emails);
     expect(mails()[0]).toContain("Rotate it now");
@@ -174,12 +182,21 @@ describe("where leaked keys are flagged", () => {
     expect([(await actionsOf(org)).length, mails().length]).toEqual([2, 4]);
   });
 
-  test("an old secret of a rotation is told, without a mark that a rotation would have to clear", async () => {
-    const { key } = await scene("flag");
+  test("an old secret of a rotation marks the key until it ends, and its owners are told to finish", async () => {
+    const { org, key } = await scene("flag");
+    const reader = authorize(await newMember(org, "viewer"), "keys.read");
+    const look = async () => ({
+      said: (await keyInsights(reader, [key.id])).data[0]?.health.filter(({ code }) => code === "leaked"),
+      listed: (await listKeys(reader, { health: "leaked", limit: 9 })).data.length,
+    });
     await rotate(key);
     await report(key.secret);
-    expect((await rowOf(key)).leakedAt).toBeNull();
+    expect(await works(key.secret)).toBe(true);
     expect(mails()[0]).toContain("Finish the rotation");
+    const leak = { code: "leaked", at: new Date(NOW).toISOString(), message: expect.stringContaining("Finish the rotation now") };
+    expect(await look()).toEqual({ said: [leak], listed: 1 });
+    await finishRotation(authorize(await newMember(org, "admin"), "keys.update"), key.id);
+    expect(await look()).toEqual({ said: [], listed: 0 });
   });
 
   test("a change of the policy holds for the next report of the same secret", async () => {
@@ -255,7 +272,7 @@ describe("a finder", () => {
   test("hears the same at once, whatever it was, and the work is done after", async () => {
     const { key } = await scene();
     const answers = [];
-    for (const text of [key.secret, newSecret("lk_live_").text, "nonsense", ""]) answers.push(await reportLeak(finder, { key: text }));
+    for (const text of [key.secret, newSecret("lk_live_").text, "nonsense", ""]) answers.push(await reportLeak(finder(), { key: text }));
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
     expect(await works(key.secret)).toBe(true);
     await backgroundDone();
@@ -279,7 +296,156 @@ test("what was handed in stands in no table and no mail, in the address neither"
     }
     for (const mail of mails()) expect(mail).not.toContain(secret.slice(14));
   }
-  expect((await rowOf(a.key)).leakedUrl).toBe("https://x.example/…");
+  expect((await eventsOf(a.org))[0]).toMatchObject({ after: { url: "https://x.example/…" } });
+});
+
+test("where people are invented, as in a demo, the key ends and nobody gets a mail", async () => {
+  const { org, key } = await scene();
+  await writer().org.update({ where: { id: org.id }, data: { isDemo: true } });
+  await report(key.secret);
+  expect([await works(key.secret), mails()]).toEqual([false, []]);
+});
+
+test("reports are no way around the limit on guesses: what nobody made counts for its address", async () => {
+  const { key } = await scene();
+  const ip = "198.51.100.99";
+  const guesses = () => Array.from({ length: 15 }, () => newSecret("lk_live_").text).join(" ");
+  const next = async () => (await verify(newSecret("lk_live_").text, { ...anyCall, ip }, NOW)) as { code?: string };
+  await report(guesses(), undefined, finder(ip));
+  expect((await next()).code).toBe("not_found");
+  await report(guesses(), undefined, finder(ip));
+  expect((await next()).code).toBe("rate_limit_exceeded");
+  // What is somebody's is dealt with all the same.
+  await report(key.secret, undefined, finder(ip));
+  expect(await works(key.secret)).toBe(false);
+});
+
+describe("a report outlives the process that answered it", () => {
+  /** What a process leaves that is killed after its answer: a row, and nothing else. */
+  async function leave(node: string, secrets: string[], by = finder()): Promise<void> {
+    const digests = secrets.map(hashSecret);
+    await writer().leakReport.create({
+      data: { requestId: by.request.id, node, actor: { ...by, request: { ...by.request } }, digests, place: URL_SEEN },
+    });
+  }
+  const live = async (id: string, seconds: number) => {
+    await writer().node.create({ data: { id, leaseUntil: new Date(Date.now() + seconds * 1000), confirmed: Number.MAX_SAFE_INTEGER } });
+    return id;
+  };
+  /** No act begins before the result is called: the moment in which a process may be killed, held. */
+  function busy(): () => void {
+    let release = () => {};
+    const freed = new Promise<void>((done) => {
+      release = done;
+    });
+    for (let i = 0; i < 3; i++) inBackground("acts", "what comes before it", () => freed);
+    return release;
+  }
+  const takeUp = async (by?: string) => {
+    await takeUpLeaks(by);
+    await backgroundDone();
+  };
+
+  test("a row of digests is there before the answer, for every text alike, and none when all is done", async () => {
+    const { key } = await scene();
+    const [unknown, other] = [newSecret("lk_live_").text, newSecret("lk_test_").text];
+    for (const [text, secrets] of [
+      [key.secret, [key.secret]],
+      [unknown, [unknown]],
+      ["nonsense of some length", []],
+      [`KEY=${key.secret} ${other}`, [key.secret, other]],
+    ] as const) {
+      const release = busy();
+      const by = finder();
+      await reportLeak(by, { key: text, url: URL_SEEN });
+      expect(await db.leakReport.findMany()).toMatchObject([
+        {
+          ...{ requestId: by.request.id, digests: secrets.map(hashSecret), place: URL_SEEN },
+          actor: { type: "anonymous", request: { ip: "198.51.100.23" } },
+        },
+      ]);
+      release();
+      await backgroundDone();
+      expect(await reportsLeft()).toBe(0);
+    }
+  });
+
+  test("what a node that is gone has left is done, with its events, in the finder's name, and its mails", async () => {
+    const { org, key, emails } = await scene();
+    await leave("gone", [newSecret("lk_live_").text, key.secret]);
+    await takeUp();
+    expect(await works(key.secret)).toBe(false);
+    expect(await eventsOf(org)).toMatchObject([
+      { action: "api_key.leak", actorType: "anonymous", ip: "198.51.100.23", after: { url: URL_SEEN } },
+      { action: "api_key.revoke" },
+    ]);
+    expect([mails().map(toOf).toSorted(), await reportsLeft()]).toEqual([emails, 0]);
+    await takeUp();
+    expect(mails()).toHaveLength(2);
+  });
+
+  test.each(["revoke", "flag"] as const)(
+    "when it was killed before the mails were handed over, they are sent, and nothing is done twice: %s",
+    async (policy) => {
+      const { org, key } = await scene(policy);
+      const by = finder();
+      await report(key.secret, URL_SEEN, by);
+      const done = await eventsOf(org);
+      fs.rmSync(outbox, { recursive: true, force: true });
+      await leave("gone", [key.secret], by);
+      await takeUp();
+      expect([await eventsOf(org), mails().length, await reportsLeft()]).toEqual([done, 2, 0]);
+      expect(mails()[0]).toContain(policy === "flag" ? "Rotate it now" : "revoked at once");
+    },
+  );
+
+  test("a node that lives keeps its own; one whose lease has run out does not", async () => {
+    const { key } = await scene();
+    await leave(await live("busy", 60), [key.secret]);
+    await takeUp();
+    expect([await works(key.secret), await reportsLeft()]).toEqual([true, 1]);
+    await writer().node.update({ where: { id: "busy" }, data: { leaseUntil: new Date(Date.now() - 1) } });
+    await takeUp();
+    expect([await works(key.secret), await reportsLeft()]).toEqual([false, 0]);
+  });
+
+  test("a sweep leaves alone what is being done here", async () => {
+    const { org, key } = await scene();
+    const release = busy();
+    await reportLeak(finder(), { key: key.secret });
+    for (let i = 0; i < 3; i++) await takeUpLeaks();
+    release();
+    await backgroundDone();
+    expect([await actionsOf(org), mails().length, await reportsLeft()]).toEqual([["api_key.leak", "api_key.revoke"], 2, 0]);
+  });
+
+  test("of many that come for it at once one gets it", async () => {
+    const { org, key } = await scene();
+    await leave("gone", [key.secret]);
+    const nodes = await Promise.all(Array.from({ length: 8 }, (_, i) => live(`other-${i}`, 60)));
+    await Promise.all(nodes.map((node) => takeUpLeaks(node)));
+    await backgroundDone();
+    expect([await actionsOf(org), mails().length]).toEqual([["api_key.leak", "api_key.revoke"], 2]);
+  });
+
+  test("what failed is done by the next sweep of the node it is with, which lives", async () => {
+    const { key } = await scene();
+    await live("command", 60); // as this process signs without a lease
+    await database.query(`alter table "AuditEvent" rename to "Gone"`);
+    await report(key.secret);
+    await database.query(`alter table "Gone" rename to "AuditEvent"`);
+    expect([await works(key.secret), await reportsLeft()]).toEqual([true, 1]);
+    await takeUp();
+    expect([await works(key.secret), mails().length, await reportsLeft()]).toEqual([false, 2, 0]);
+  });
+
+  test("while its row cannot be written it is not taken", async () => {
+    const { key } = await scene();
+    await database.query(`alter table "LeakReport" rename to "Gone"`);
+    await expect(report(key.secret)).rejects.toThrow();
+    await database.query(`alter table "Gone" rename to "LeakReport"`);
+    expect(await works(key.secret)).toBe(true);
+  });
 });
 
 describe("where it was found", () => {

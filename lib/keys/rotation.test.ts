@@ -4,6 +4,7 @@ import { now } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
 import { pauseKey } from "@/lib/keys/edit";
+import { keyInsights } from "@/lib/keys/insight";
 import { getKey, revokeKey } from "@/lib/keys/keys";
 import { extendRotation, finishRotation, rotateKey } from "@/lib/keys/rotation";
 import type { RotateKey } from "@/lib/keys/schema";
@@ -159,21 +160,29 @@ describe("rotating a key", () => {
     expect((await rotate(actor, before)).rotation?.old_last_used_at).toBeNull();
   });
 
-  test("is forgotten as leaked when what was found has ended", async () => {
+  test("is no longer leaked when the secret that was found has ended, and still is when another one has", async () => {
     const { org, actor } = await setting();
-    const found = { leakedAt: new Date(now()), leakedUrl: "https://paste.example/1" };
-    const [atOnce, later] = [await newKey(org, found), await newKey(org, found)];
-    const leak = async (key: { id: string }) => (await db.key.findUniqueOrThrow({ where: { id: key.id } })).leakedUrl;
+    const reader = authorize(actor, "keys.read");
+    const find = (where: object) => writer().keySecret.updateMany({ where, data: { leakedAt: new Date(now()) } });
+    const isLeaked = async (key: { id: string }) =>
+      (await keyInsights(reader, [key.id])).data[0]?.health.some(({ code }) => code === "leaked") ?? false;
+    const [atOnce, later] = [await newKey(org), await newKey(org)];
+    for (const key of [atOnce, later]) await find({ keyId: key.id });
     await rotate(actor, atOnce, { grace_seconds: 0 });
     await rotate(actor, later);
-    expect([await leak(atOnce), await leak(later)]).toEqual([null, found.leakedUrl]);
+    expect([await isLeaked(atOnce), await isLeaked(later)]).toEqual([false, true]);
     await finish(actor, later);
-    expect(await leak(later)).toBeNull();
-    // What was found since the new secret is there may be that one.
+    expect(await isLeaked(later)).toBe(false);
+    // Found while it is on its way out, it goes the same way; the new one does not.
     await rotate(actor, later);
-    await writer().key.update({ where: { id: later.id }, data: { ...found, leakedAt: new Date(now() + 1) } });
+    await find({ keyId: later.id, endsAt: { gt: new Date(now()) } });
+    expect(await isLeaked(later)).toBe(true);
     await finish(actor, later);
-    expect(await leak(later)).toBe(found.leakedUrl);
+    expect(await isLeaked(later)).toBe(false);
+    await rotate(actor, later);
+    await find({ keyId: later.id, endsAt: null });
+    await finish(actor, later);
+    expect(await isLeaked(later)).toBe(true);
   });
 
   test("a foreign, a missing and a malformed id get one answer", async () => {
@@ -270,7 +279,7 @@ describe("who rotates", () => {
     ];
     expect((await rotate(actor, own)).status).toBe("rotating");
     expect((await refusal(rotate(actor, admin))).type).toBe("insufficient_scope");
-    expect((await refusal(rotate(actor, theirs))).type).toBe("not_found");
+    expect((await refusal(rotate(actor, theirs))).type).toBe("forbidden");
   });
 
   test("no key, where keys do not manage keys", async () => {

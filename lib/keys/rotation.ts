@@ -1,6 +1,6 @@
 import "server-only";
 import type { Can } from "@/lib/access/permissions";
-import { db, type Prisma, type Tx } from "@/lib/db";
+import { db, type Tx } from "@/lib/db";
 import { env } from "@/lib/env";
 import { AppError } from "@/lib/errors";
 import { newId } from "@/lib/ids";
@@ -56,12 +56,7 @@ export async function rotateRow(tx: Tx, row: KeyRow, graceSeconds: number, at: D
   if (old !== null) await tx.keySecret.update({ where: { id: old.id }, data: { endsAt, lastUsedAt: lastUseOf(row, old) } });
   if (graceSeconds === 0) await endSecrets(tx, row, at);
   const made = { id: newId("sec", at.getTime()), hash: Buffer.from(secret.hash, "hex"), prefix: secret.prefix, createdAt: at };
-  const data: Prisma.KeyUncheckedUpdateInput = {
-    prefix: secret.prefix,
-    secrets: { create: made },
-    // What was found in the open is worth nothing any more.
-    ...(graceSeconds === 0 ? { leakedAt: null, leakedUrl: null } : {}),
-  };
+  const data = { prefix: secret.prefix, secrets: { create: made } };
   return { row: await tx.key.update({ where: { id: row.id }, data, include: WITH }), secret: secret.text };
 }
 
@@ -72,7 +67,7 @@ export async function finishRotation(actor: Can<"keys.update">, id: string): Pro
     const before = toKey(row, at.getTime());
     if (runningOut(row, at) === null) return { result: before, events: [] };
     await endSecrets(tx, row, at);
-    const after = toKey(await tx.key.update({ where: { id: row.id }, data: unleaked(row), include: WITH }), at.getTime());
+    const after = toKey(await tx.key.findUniqueOrThrow({ where: { id: row.id }, include: WITH }), at.getTime());
     return { result: after, events: [{ action: "api_key.rotation_finish", target: targetOf(after), before, after }] };
   });
 }
@@ -95,12 +90,6 @@ export async function extendRotation(actor: Can<"keys.update">, id: string, inpu
 /** Ends every secret but none that has ended already, on a row that is held. */
 async function endSecrets(tx: Tx, row: KeyRow, at: Date): Promise<void> {
   await tx.keySecret.updateMany({ where: { keyId: row.id, endsAt: { gt: at } }, data: { endsAt: at } });
-}
-
-/** A find that is older than the lasting secret was of one that has ended now. */
-export function unleaked(row: KeyRow): { leakedAt?: null; leakedUrl?: null } {
-  const since = lasting(row)?.createdAt;
-  return row.leakedAt !== null && since !== undefined && row.leakedAt < since ? { leakedAt: null, leakedUrl: null } : {};
 }
 
 async function lockChangeable(tx: Tx, actor: Can<"keys.update">, id: string, at: Date): Promise<KeyRow> {

@@ -195,10 +195,8 @@ function decide(digest: string | null, need: Need, nowMs: number): Verdict | Pro
   return judge(known, need, nowMs);
 }
 
-/** Whose secret `text` is, in whatever state; null for nobody's. Nothing is judged, and only guesses are counted: `asker` is who is slowed down for them. */
-export async function identify(text: string, asker: Pick<Need, "ip" | "asker">, nowMs: number): Promise<KeySnapshot | null> {
-  const digest = await digestOf(text);
-  if (digest === null) return null;
+/** Whose secret has this digest, in whatever state; null for nobody's. Nothing is judged, and only guesses are counted: `asker` is who is slowed down for them. */
+export async function identify(digest: string, asker: Pick<Need, "ip" | "asker">, nowMs: number): Promise<KeySnapshot | null> {
   const known = lease()?.held() ? cache().get(digest) : undefined;
   const found = (known === undefined ? await lookUp(digest, asker, nowMs) : known)?.key ?? null;
   const limit = found === null ? unknownLimit(asker) : null;

@@ -224,7 +224,7 @@ describe("recording", () => {
       await flushUsage();
     }
     expect(await countsOf()).toEqual(each(moments.length));
-  }, 30_000);
+  }, 120_000);
 
   test("goes on when somebody removed the spool's folder", async () => {
     await recordUsage(recordOf());
@@ -292,7 +292,7 @@ describe("a process that is killed", () => {
     expect(await used()).toBe(rows.length);
     expect(await spoolPosition(killed.name)).toBeNull();
     expect((await owner.query('select from "Node" where "id" = $1', [killed.name])).rowCount).toBe(0);
-  }, 30_000);
+  }, 120_000);
 
   test("is drained once by all who find its spool at the same time", async () => {
     const spool = await leaveSpool(Array.from({ length: 20_000 }, () => toLine(recordOf({ counted: true }))));
@@ -301,7 +301,7 @@ describe("a process that is killed", () => {
     await isGone(spool.name);
     expect(await countsOf()).toEqual(each(20_000));
     expect(await used()).toBe(20_000);
-  }, 30_000);
+  }, 120_000);
 });
 
 test("a process that stops leaves nothing behind, and keeps no quota", async () => {
