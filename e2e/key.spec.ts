@@ -119,6 +119,11 @@ test.describe("the page of a key", () => {
     await expect(dialog()).toBeHidden();
     expect(await call(key.secret)).toBe(401);
     await expect(page.getByText("Paused", { exact: true }).first()).toBeVisible();
+    await expect(page.getByText(/^Paused by .+ on .+: “Looking into it”\.$/)).toBeVisible();
+    // Also when much has happened since, and when the page is loaded anew.
+    for (let i = 0; i < 5; i++) await callAs(page, person.org, "PATCH", `/v1/api-keys/${key.id}`, { rate_limit_rpm: 20 + i });
+    await page.reload();
+    await expect(page.getByText(/^Paused by .+ on .+: “Looking into it”\.$/)).toBeVisible();
     await page.getByRole("button", { name: "Resume…" }).click();
     await dialog().getByRole("button", { name: "Resume key" }).click();
     await expect(dialog()).toBeHidden();
@@ -130,14 +135,16 @@ test.describe("the page of a key", () => {
     await open();
     await page.getByRole("button", { name: "Edit…" }).click();
     const preview = dialog().getByRole("region", { name: "What changes" });
-    await expect(preview.getByText("Nothing yet.")).toBeVisible();
+    await expect(preview.getByText("Nothing is changed yet.")).toBeVisible();
     await expect(dialog().getByRole("button", { name: "Save changes" })).toHaveAttribute("aria-disabled", "true");
     await dialog().getByLabel("Name", { exact: true }).fill("Invoices");
     await dialog().getByLabel("Limit of its own").fill("20");
     await dialog().getByLabel("Allowed addresses").fill("203.0.113.9/24\nnowhere");
     await expect(preview.getByText("Invoice intake")).toBeVisible();
     await expect(preview.getByText("20 a minute")).toBeVisible();
-    await expect(preview.getByText(/called in the last 24 hours will be refused: 127\.0\.0\.1/)).toBeVisible();
+    // In sight beside the button that does it, and so is the field that is being filled in.
+    await expect(preview.getByText(/called in the last 24 hours will be refused: 127\.0\.0\.1/)).toBeInViewport({ ratio: 1 });
+    await expect(dialog().getByLabel("Allowed addresses")).toBeInViewport({ ratio: 1 });
 
     await dialog().getByRole("button", { name: "Save changes" }).click();
     await expect(dialog().getByText(/Line 1: .*203\.0\.113\.0\/24/)).toBeVisible();
@@ -170,6 +177,16 @@ test.describe("the page of a key", () => {
     const suggestions = () => callAs<{ calls: number }>(page, person.org, "GET", `/v1/api-keys/${key.id}/suggestions`);
     await expect.poll(async () => (await suggestions()).calls).toBe(1);
     await open();
+    const card = page.getByRole("region", { name: "Make it tighter" });
+    await expect(card.getByText(/^1 accepted call since .* is too little to go by\. With 50 over 7 days/)).toBeVisible();
+    await expect(card.getByRole("button")).toHaveCount(0);
+    // The seven days that no journey waits for.
+    await page.route(`**/v1/api-keys/${key.id}/suggestions`, async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), enough: true } });
+    });
+    await page.reload();
+    await expect(card.getByText(/The other \d+ cannot be judged/)).toBeVisible();
     await page.getByRole("button", { name: "Review addresses…" }).click();
     await expect(dialog().getByLabel("Allowed addresses")).toHaveValue("127.0.0.1");
     await dialog().getByRole("button", { name: "Save changes" }).click();
@@ -257,6 +274,25 @@ test.describe("the page of a key", () => {
     expect(await call(key.secret)).toBe(401);
   });
 
+  test("a leak of the old secret of a rotation is said too, and finishing the rotation ends the matter", async ({ baseURL }) => {
+    await callAs(page, person.org, "PATCH", "/v1/organization", { leak_policy: "flag" });
+    const { secret } = await callAs<{ secret: string }>(page, person.org, "POST", `/v1/api-keys/${key.id}/rotate`, {});
+    const body = JSON.stringify({ key: key.secret });
+    await fetch(`${baseURL}/v1/leaks`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const leaked = page.getByRole("alert").filter({ hasText: "found in the open" });
+    const flagged = async () => (await callAs<{ data: unknown[] }>(page, person.org, "GET", "/v1/api-keys?health=leaked")).data.length;
+    await expect.poll(flagged).toBe(1);
+    await open();
+    await expect(leaked).toContainText("finish the rotation below");
+    await expect(leaked.getByRole("button", { name: "Revoke…" })).toBeVisible();
+    await expect(leaked.getByRole("button", { name: "Rotate at once…" })).toHaveCount(0);
+    await callAs(page, person.org, "POST", `/v1/api-keys/${key.id}/rotate/finish`, {});
+    await open();
+    await expect(page.getByRole("region", { name: "Details" })).toBeVisible();
+    await expect(leaked).toHaveCount(0);
+    expect([await flagged(), await call(key.secret), await call(secret)]).toEqual([0, 401, 200]);
+  });
+
   test("a viewer reads everything about a key and is offered nothing that changes it", async ({ browser, baseURL, server }) => {
     await call(key.secret);
     const email = `viewer-of-${person.email}`;
@@ -314,7 +350,7 @@ test.describe("the page of a key", () => {
       await dialog().getByLabel("Name", { exact: true }).fill("Invoices");
       await dialog().getByLabel("Allowed addresses").fill("203.0.113.0/24");
       await dialog().getByRole("button", { name: "Add a pair" }).click();
-      await expect(dialog().getByText("This takes something away.")).toBeVisible();
+      await expect(dialog().getByText("This takes something away.")).toBeInViewport({ ratio: 1 });
       await look("edit");
       await shut();
       await page.getByRole("button", { name: "More actions" }).click();

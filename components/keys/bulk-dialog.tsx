@@ -14,6 +14,7 @@ import { isApiError } from "@/lib/api";
 import { formatNumber } from "@/lib/format";
 import { bulkKeys } from "@/lib/keys/client";
 import type { BulkKeys, BulkResult, Key } from "@/lib/keys/schema";
+import { ChildrenOffer, useEndWithChildren } from "./children-offer";
 import { Failure } from "./failure";
 import { KeyFace } from "./key-face";
 import type { GroupChoice } from "./key-filters";
@@ -59,7 +60,7 @@ const words: Record<Action, Words> = {
   },
   revoke: {
     title: (keys) => `Revoke ${keys}?`,
-    description: "Calls with them stop being answered when this dialog closes. It cannot be undone; pausing can.",
+    description: "Once they are revoked, calls with them are refused. That cannot be undone; pausing can.",
     act: (keys) => `Revoke ${keys}`,
     busy: "Revoking",
     back: "Keep them",
@@ -99,6 +100,7 @@ export function BulkDialog({ org, action, keys: selected, groups, onDone, onClos
   const [reason, setReason] = useState<(typeof reasons)[number]>("No longer needed");
   const [other, setOther] = useState("");
   const [typed, setTyped] = useState("");
+  const [withChildren, setWithChildren] = useState(false);
   // Those for which the whole was refused, and which are left out since.
   const [left, setLeft] = useState<readonly string[]>([]);
   const keys = selected.filter((key) => !left.includes(key.id));
@@ -109,8 +111,10 @@ export function BulkDialog({ org, action, keys: selected, groups, onDone, onClos
   };
   const ids = keys.map((key) => key.id);
   const asked: BulkKeys = { action, ids, ...(action === "move" ? { group_id: groupId } : {}) };
+  const end = useEndWithChildren(org, action === "revoke" ? ids : []);
+  const goesOn = withChildren && end.children.length > 0;
   const given = reason === "Other" ? other.trim() || "Other" : reason;
-  const body: BulkKeys = action === "revoke" ? { ...asked, reason: given } : asked;
+  const body: BulkKeys = action === "revoke" ? { ...asked, reason: given, ...(goesOn ? { revoke_children: true } : {}) } : asked;
   const isAsked = action !== "move" || groupId !== "";
   const preview = useQuery({
     queryKey: ["bulk", org, asked],
@@ -145,7 +149,7 @@ export function BulkDialog({ org, action, keys: selected, groups, onDone, onClos
     }
   };
 
-  const rows = preview.data?.data ?? [];
+  const rows = (goesOn ? end.rows : preview.data?.data) ?? [];
   const changing = rows.filter((row) => row.outcome === "changed");
   const inUse = changing.filter((row) => row.calls > 0).length;
   const mustType = action === "revoke" && inUse > HANDFUL;
@@ -221,9 +225,20 @@ export function BulkDialog({ org, action, keys: selected, groups, onDone, onClos
             <p role="status" className="text-fg-2">
               {preview.data === undefined ? "Looking at what would happen…" : foreseen(action, rows)}
             </p>
-            {preview.data === undefined ? <Waiting rows={keys.length} /> : <Preview action={action} rows={rows} />}
+            {preview.data === undefined ? <Waiting rows={keys.length} /> : <Preview action={action} rows={rows} asked={ids} />}
           </>
         )
+      )}
+      {action === "revoke" && (
+        <ChildrenOffer
+          end={end}
+          of={keys.length}
+          checked={withChildren}
+          onCheck={(on) => {
+            setWithChildren(on);
+            setTyped("");
+          }}
+        />
       )}
       {action === "revoke" && !isNothing && (
         <>
@@ -278,8 +293,9 @@ function foreseen(action: Action, rows: BulkResult["data"]): ReactNode {
   );
 }
 
-function Preview({ action, rows }: { action: Action; rows: BulkResult["data"] }) {
+function Preview({ action, rows, asked }: { action: Action; rows: BulkResult["data"]; asked: readonly string[] }) {
   const said = words[action];
+  const isAsked = new Set(asked);
   const sorted = [...rows].sort((a, b) => Number(b.outcome === "changed") - Number(a.outcome === "changed") || b.calls - a.calls);
   return (
     <section
@@ -319,7 +335,9 @@ function Preview({ action, rows }: { action: Action; rows: BulkResult["data"] })
                   </span>
                 </span>
               </td>
-              <td className={outcome === "changed" ? undefined : "text-fg-3"}>{outcome === "changed" ? said.changed : said.unchanged}</td>
+              <td className={outcome === "changed" ? undefined : "text-fg-3"}>
+                {outcome !== "changed" ? said.unchanged : isAsked.has(key.id) ? said.changed : "Ends too"}
+              </td>
               <td className="text-right tabular-nums">{formatNumber(calls)}</td>
             </tr>
           ))}

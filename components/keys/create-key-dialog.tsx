@@ -151,7 +151,7 @@ export function CreateKeyDialog({ org, groups, groupId, scopes, requestsPerMinut
             Your key “<bdi>{created.name}</bdi>” is ready
           </>
         }
-        description="Copy the secret now. It is shown this once: we keep only a fingerprint of it."
+        description="Its secret is shown this once: we keep only a fingerprint of it."
         footer={<KeyReadyFooter copied={copied} asking={asking} onAsk={setAsking} onClose={close} />}
       >
         <KeyReady

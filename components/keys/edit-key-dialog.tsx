@@ -1,7 +1,7 @@
 "use client";
 
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { AddressList } from "@/components/ui/address-list";
 import { Button } from "@/components/ui/button";
 import { type ChangeRow, Changes } from "@/components/ui/changes";
@@ -107,6 +107,7 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
       }
       description="A change holds for the next call. Secrets and history stay as they are."
       onSubmit={submit}
+      summary={<Preview changes={changes} losses={losses} />}
       footer={
         <>
           <span className="mr-auto">
@@ -240,7 +241,6 @@ export function EditKeyDialog({ org, state, proposed = {}, mayAdmin = true, onCl
         </Field>
       </div>
       <MetadataField value={draft.metadata} onChange={(metadata) => set({ metadata }, "metadata")} error={error("metadata")} />
-      <Preview changes={changes} losses={losses} />
       <Failure title="Nothing was changed." error={hasField(update.error) ? null : update.error} />
     </Dialog>
   );
@@ -258,14 +258,19 @@ function Place({ of, isProposed, children }: { of: string; isProposed: boolean; 
 }
 
 function Preview({ changes, losses }: { changes: readonly ChangeRow[]; losses: readonly string[] }) {
+  const said = changes.length + losses.length;
+  // As it grows it must not hide the field that is being filled in.
+  useEffect(() => {
+    const field = document.activeElement;
+    if (said > 0 && field?.matches("[role=dialog] :is(input, textarea, select)")) field.scrollIntoView({ block: "nearest" });
+  }, [said]);
   return (
-    <section aria-label="What changes" className="grid gap-2">
-      <h3 className="font-medium">What changes</h3>
-      {changes.length === 0 ? (
-        <p className="rounded-lg border border-line px-4 py-3 text-fg-3">Nothing yet.</p>
-      ) : (
-        <Changes changes={changes} />
-      )}
+    <section
+      aria-label="What changes"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      className="grid max-h-[30dvh] gap-2 overflow-y-auto overscroll-contain rounded-lg"
+    >
       {losses.length > 0 && (
         <Notice tone="warn" title="This takes something away.">
           <ul>
@@ -275,6 +280,7 @@ function Preview({ changes, losses }: { changes: readonly ChangeRow[]; losses: r
           </ul>
         </Notice>
       )}
+      {changes.length === 0 ? <p className="text-fg-3">Nothing is changed yet.</p> : <Changes changes={changes} />}
     </section>
   );
 }

@@ -25,12 +25,14 @@ type HandOverFormProps = {
   created: NewKey;
   /** Of the deployment as its people reach it. */
   base: string;
+  /** There is a link: sending it is what comes next. */
+  onMade: () => void;
   /** The link was copied: the secret is on its way. */
   onCopied: () => void;
 };
 
 /** Beside copying the secret: a link that shows it once to somebody else. */
-export function HandOverForm({ org, created, base, onCopied }: HandOverFormProps) {
+export function HandOverForm({ org, created, base, onMade, onCopied }: HandOverFormProps) {
   const queries = useQueryClient();
   const [unfolded, setUnfolded] = useState(false);
   const [life, setLife] = useState<(typeof lives)[number]["value"]>("86400");
@@ -41,7 +43,10 @@ export function HandOverForm({ org, created, base, onCopied }: HandOverFormProps
     mutationFn: () => createHandOver(org, created.id, { secret: created.secret, ...terms }),
     // The link goes with the dialog, like the secret.
     gcTime: 0,
-    onSuccess: () => void queries.invalidateQueries({ queryKey: handOversQuery(org, created.id).queryKey }),
+    onSuccess: () => {
+      onMade();
+      void queries.invalidateQueries({ queryKey: handOversQuery(org, created.id).queryKey });
+    },
   });
   const made = make.data;
   if (made !== undefined) {
@@ -56,7 +61,7 @@ export function HandOverForm({ org, created, base, onCopied }: HandOverFormProps
             </>
           )}
         </h3>
-        <SecretField secret={linkOf(made.url, base)} prefix="" word="link" onCopied={onCopied} />
+        <SecretField secret={linkOf(made.url, base)} prefix="" word="link" focused onCopied={onCopied} />
         <p className="text-sm text-fg-2">
           Send it as it is: it works until <Time as="exact" iso={made.expires_at} />, for whoever opens it first. You are mailed when that
           happens. The link is shown this once; on the key’s page you can recall it.

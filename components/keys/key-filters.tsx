@@ -6,7 +6,7 @@ import { Button } from "@/components/ui/button";
 import { FilterAdd, FilterBar, FilterChip, SearchInput } from "@/components/ui/filter-bar";
 import { Menu, MenuChoice } from "@/components/ui/menu";
 import type { KeyListFilter } from "@/lib/keys/client";
-import { type HealthCode, healthCodes, type KeySort, keySorts } from "@/lib/keys/schema";
+import { type HealthCode, healthCodes, type KeySort, type KeyStatus, keySorts, keyStatuses } from "@/lib/keys/schema";
 import { healthWords } from "./key-state";
 
 export type GroupChoice = { id: string; name: string };
@@ -21,15 +21,26 @@ const sortWords: Record<KeySort, string> = {
   expires: "Expires first",
 };
 
+const statusWords: Record<KeyStatus, string> = {
+  revoked: "Revoked",
+  expired: "Expired",
+  paused: "Paused",
+  scheduled: "Not yet valid",
+  rotating: "Rotating",
+  expiring: "Expires soon",
+  active: "Active",
+};
+
 /** In the order in which Backspace takes them away. */
-const filterNames = ["parent_id", "health", "environment", "group_id"] as const;
-export const noFilter = { q: null, status: null, ...Object.fromEntries(filterNames.map((name) => [name, null])) };
+const filterNames = ["parent_id", "health", "status", "environment", "group_id"] as const;
+export const noFilter = { q: null, ...Object.fromEntries(filterNames.map((name) => [name, null])) };
 
 export function isFiltered(filter: KeyListFilter): boolean {
-  return [...filterNames, "q" as const, "status" as const].some((name) => filter[name] !== undefined);
+  return [...filterNames, "q" as const].some((name) => filter[name] !== undefined);
 }
 
 type KeyFiltersProps = {
+  /** But for what the tab says. */
   filter: KeyListFilter;
   groups: readonly GroupChoice[];
   /** Name of the key whose keys are shown, where that is asked. */
@@ -74,9 +85,10 @@ export function KeyFilters({ filter, groups, parent }: KeyFiltersProps) {
       {filter.environment !== undefined && (
         <FilterChip name="Environment" value={filter.environment} onRemove={() => set({ environment: null })} />
       )}
-      {filter.health !== undefined && (
-        <FilterChip name="Health" value={healthWords[filter.health as HealthCode]} onRemove={() => set({ health: null })} />
+      {filter.status !== undefined && (
+        <FilterChip name="Status" value={statusNames(String(filter.status))} onRemove={() => set({ status: null })} />
       )}
+      {filter.health !== undefined && <FilterChip name="Health" value={healthName(filter.health)} onRemove={() => set({ health: null })} />}
       {filter.parent_id !== undefined && (
         <FilterChip name="Made by" value={<bdi>{parent ?? "another key"}</bdi>} onRemove={() => set({ parent_id: null })} />
       )}
@@ -97,6 +109,13 @@ export function KeyFilters({ filter, groups, parent }: KeyFiltersProps) {
           onValueChange={(environment) => set({ environment })}
         />
       )}
+      {filter.status === undefined && (
+        <FilterAdd
+          name="Status"
+          options={keyStatuses.toReversed().map((value) => ({ value, label: statusWords[value] }))}
+          onValueChange={(status) => set({ status })}
+        />
+      )}
       {filter.health === undefined && (
         <FilterAdd
           name="Health"
@@ -107,6 +126,13 @@ export function KeyFilters({ filter, groups, parent }: KeyFiltersProps) {
     </FilterBar>
   );
 }
+
+const healthName = (health: string) => (health === "attention" ? "Needs attention" : healthWords[health as HealthCode]);
+const statusNames = (statuses: string) =>
+  statuses
+    .split(",")
+    .map((status) => statusWords[status as KeyStatus])
+    .join(", ");
 
 /** A whole secret that was pasted here must not reach the address: of it the public prefix finds the key. */
 function withoutSecret(text: string): string {

@@ -26,9 +26,10 @@ export function LeakedNotice({ health, ...props }: LeakedNoticeProps) {
 }
 
 function Leak({ org, state, at, onRotate, onRevoke }: Omit<LeakedNoticeProps, "health"> & { at: string | null }) {
-  const report = useQuery(auditQuery(org, { api_key: state.id, event_type: "api_key.leak", limit: 1 })).data?.data[0];
-  const where = urlOf(report?.after);
-  const isReplaced = state.rotation !== null && at !== null && Date.parse(at) < Date.parse(state.rotation.started_at);
+  const reports = useQuery(auditQuery(org, { api_key: state.id, event_type: "api_key.leak", limit: 5 })).data?.data ?? [];
+  const where = sayingOf(reports[0]?.after, "url");
+  // Of a rotation the old secret was found, unless the new one was too.
+  const isReplaced = state.rotation !== null && reports.every(({ after }) => sayingOf(after, "key_prefix") !== state.key_prefix);
   return (
     <Notice
       tone="bad"
@@ -82,11 +83,10 @@ function Leak({ org, state, at, onRotate, onRevoke }: Omit<LeakedNoticeProps, "h
   );
 }
 
-/** The address that the finder gave stands in the event of the report. It is text: nobody should follow it by accident. */
-function urlOf(after: unknown): string | null {
-  if (typeof after !== "object" || after === null) return null;
-  const url = "url" in after ? after.url : "leaked_url" in after ? after.leaked_url : null;
-  return typeof url === "string" ? url : null;
+/** What the event of a report says. The finder's address is text: nobody should follow it by accident. */
+function sayingOf(after: unknown, what: "url" | "key_prefix"): string | null {
+  const said = typeof after === "object" && after !== null ? (after as Record<string, unknown>)[what] : null;
+  return typeof said === "string" ? said : null;
 }
 
 /** What a key's state asks a person to do, a sentence each. What stands elsewhere on the page is left out. */

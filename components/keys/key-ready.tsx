@@ -1,6 +1,6 @@
 "use client";
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { SecretField } from "@/components/ui/secret-field";
 import { Time } from "@/components/ui/time";
@@ -14,11 +14,12 @@ type KeyReadyProps = { org: string; created: NewKey; groupName: string; base: st
 
 /** What the dialog shows once the key is made: the secret, how it is called in lists, the link for somebody else, snippets, the first call. */
 export function KeyReady({ org, created, groupName, base, onCopied }: KeyReadyProps) {
+  const [linked, setLinked] = useState(false);
   return (
     // A snippet copied by hand holds the secret as well.
     <div className="grid gap-5 *:min-w-0" onCopy={() => window.getSelection()?.toString().includes(created.secret) && onCopied()}>
       <div className="grid gap-2.5">
-        <SecretField secret={created.secret} prefix={created.key_prefix} onCopied={onCopied} />
+        <SecretField secret={created.secret} prefix={created.key_prefix} leads={!linked} focused onCopied={onCopied} />
         <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm text-fg-2">
           <span className="flex items-center gap-2">
             <KeyFace prefix={created.key_prefix} />
@@ -40,7 +41,7 @@ export function KeyReady({ org, created, groupName, base, onCopied }: KeyReadyPr
           </span>
         </p>
       </div>
-      <HandOverForm org={org} created={created} base={base} onCopied={onCopied} />
+      <HandOverForm org={org} created={created} base={base} onMade={() => setLinked(true)} onCopied={onCopied} />
       <Snippets created={created} base={base} onCopied={onCopied} />
       <FirstCall org={org} keyId={created.id} prefix={created.key_prefix} />
     </div>

@@ -24,7 +24,12 @@ function stateOf(key: Key, health: readonly Health[] | undefined): State {
   if (worst?.code === "leaked") return healthState(worst);
   switch (key.status) {
     case "paused":
-      return { tone: "quiet", icon: <CirclePause />, word: "Paused", sentence: "Refused until it is resumed" };
+      return {
+        tone: "quiet",
+        icon: <CirclePause />,
+        word: "Paused",
+        sentence: worst?.code === "many_refusals" ? "Many of its calls were refused" : "Refused until it is resumed",
+      };
     case "scheduled":
       return {
         tone: "info",
@@ -89,7 +94,7 @@ const looks: Record<HealthCode, { tone: BadgeTone; icon: ReactNode; word: string
 function healthState({ code, at }: Pick<Health, "code" | "at">): State {
   const look = looks[code];
   if (code === "expires_soon" && at !== null) {
-    const tone = daysTo(at) <= 3 ? "bad" : look.tone;
+    const tone = Date.parse(at) - Date.now() <= 3 * DAY ? "bad" : look.tone;
     const word = (
       <span>
         Expires <Time as="until" iso={at} />

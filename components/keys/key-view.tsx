@@ -110,6 +110,7 @@ export function KeyView({ org, changing, revoking, mayAdmin, baseUrl, initial }:
           </span>
         </div>
         {key.status === "revoked" && <p className="mt-2 text-fg">{revokedSentence(key, events)}</p>}
+        {key.status === "paused" && <PausedSentence org={org} id={id} events={events} />}
       </PageHeader>
       <StaleNotice error={live.error} onRetry={() => void live.refetch()} className="mb-4" />
       <LeakedNotice
@@ -239,8 +240,37 @@ function LastUsed({ at, ip, country }: { at: string; ip: string | null; country:
   );
 }
 
+/** By whom and why is kept in the audit log alone. */
+function PausedSentence({ org, id, events }: { org: string; id: string; events: readonly AuditEvent[] }) {
+  const isPause = ({ action }: AuditEvent) => action === "api_key.pause";
+  const older = useQuery({ ...auditQuery(org, { api_key: id, event_type: "api_key.pause", limit: 1 }), enabled: !events.some(isPause) });
+  const event = [...events, ...(older.data?.data ?? [])].find(isPause);
+  if (event === undefined) return <p className="mt-2 text-fg">Paused.</p>;
+  const { reason } = event.after as { reason?: string };
+  return (
+    <p className="mt-2 text-fg">
+      Paused by <bdi className="font-strong">{event.actor.name}</bdi> on <Time as="exact" iso={event.created_at} />
+      {reason && (
+        <>
+          : “<bdi>{reason}</bdi>”
+        </>
+      )}
+      .
+    </p>
+  );
+}
+
 function revokedSentence(key: Key, events: readonly AuditEvent[]): ReactNode {
   const event = events.find((each) => each.action === "api_key.revoke");
+  // Whoever reported it has no name here, and decided nothing.
+  if (event?.actor.type === "anonymous") {
+    return (
+      <>
+        Revoked on <Time as="exact" iso={event.created_at} /> by this organization’s policy: somebody reported that its secret was found in
+        the open.
+      </>
+    );
+  }
   return (
     <>
       Revoked{" "}

@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import clsx from "clsx";
-import { SearchX } from "lucide-react";
+import { CircleCheck, SearchX } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { StaleNotice } from "@/components/logs/stale-notice";
 import { useFilters } from "@/components/logs/use-filters";
@@ -35,7 +35,7 @@ export type KeysTableProps = {
   filter: KeyListFilter;
   initial: List<Key>;
   initialInsights: { data: KeyInsight[] };
-  /** How many there are; null where a filter hides some. */
+  /** How many there are; null where a filter hides some of the tab's. */
   total: number | null;
   groups: readonly GroupChoice[];
   revoking: Revoking;
@@ -56,7 +56,8 @@ export function KeysTable({ org, filter, initial, initialInsights, total, groups
   const keys = useQuery({
     ...keysQuery(org, first ? filter : { ...filter, cursor }),
     ...(first ? { initialData: initial } : {}),
-    refetchInterval: 5000,
+    // Health is as old as what stands beside each key.
+    refetchInterval: filter.health === undefined ? 5000 : 30_000,
   });
   const rows = keys.data?.data ?? [];
   const { insights, of: insightOf } = useInsights(org, rows, initialInsights);
@@ -106,6 +107,13 @@ export function KeysTable({ org, filter, initial, initialInsights, total, groups
         action={<Button onClick={() => setTrail([])}>Back to the first page</Button>}
       >
         The keys of this page have gone since.
+      </EmptyState>
+    );
+  }
+  if (rows.length === 0 && filter.health === "attention" && total !== null) {
+    return (
+      <EmptyState boxed glyph={<CircleCheck />} title="No key needs you">
+        None is leaked, about to expire, often refused, close to its limit, without an expiry or long unused.
       </EmptyState>
     );
   }

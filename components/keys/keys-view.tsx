@@ -2,7 +2,7 @@
 
 import { Folders, Plus } from "lucide-react";
 import Link from "next/link";
-import { type ReactNode, useState } from "react";
+import { useState } from "react";
 import { useFilters } from "@/components/logs/use-filters";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/empty-state";
@@ -16,12 +16,10 @@ import { isFiltered, KeyFilters } from "./key-filters";
 import { KeysTable, type KeysTableProps } from "./keys-table";
 
 const tabs = [
-  { status: null, label: "All", count: "all" },
-  { status: "active", label: "Active", count: "active" },
-  { status: "rotating", label: "Rotating", count: "rotating" },
-  { status: "expiring", label: "Expires soon", count: "expiring" },
-  { status: "paused", label: "Paused", count: "paused" },
-  { status: "revoked,expired", label: "Revoked and expired", count: "ended" },
+  { status: null, health: null, label: "All", count: "all" },
+  { status: null, health: "attention", label: "Needs attention", count: "attention" },
+  { status: "rotating", health: null, label: "Rotating", count: "rotating" },
+  { status: "revoked,expired", health: null, label: "Revoked and expired", count: "ended" },
 ] as const;
 
 type KeysViewProps = Omit<KeysTableProps, "total"> & {
@@ -46,7 +44,15 @@ export function KeysView({ counts, parent, create, mayCreateGroup, ...list }: Ke
     filters.show({ new: null });
   };
   const generate = () => filters.show({ new: "1" });
-  const status = filter.status === undefined ? null : String(filter.status);
+  const { status, health, ...others } = filter;
+  const wanted = { status: status === undefined ? null : String(status), health: health === "attention" ? health : null };
+  const current = tabs.find((tab) => tab.status === wanted.status && tab.health === wanted.health) ?? tabs[0];
+  // What the tab itself does not say.
+  const narrowing = {
+    ...others,
+    ...(status === undefined || current.status !== null ? {} : { status }),
+    ...(health === undefined || health === current.health ? {} : { health }),
+  };
   return (
     <Page width="table">
       <PageHeader
@@ -102,14 +108,19 @@ export function KeysView({ counts, parent, create, mayCreateGroup, ...list }: Ke
           <LinkTabs
             label="Keys by status"
             items={tabs.map((tab) => ({
-              href: filters.href({ status: tab.status, new: null }),
+              // A single finding is a filter, and stays.
+              href: filters.href({
+                status: tab.status,
+                ...(tab.health !== null || health === "attention" ? { health: tab.health } : {}),
+                new: null,
+              }),
               label: tab.label,
               count: counts[tab.count],
-              current: status === tab.status,
+              current: tab === current,
             }))}
           />
-          <KeyFilters filter={filter} groups={groups} parent={parent} />
-          <KeysTable key={JSON.stringify(filter)} {...list} total={isFiltered(filter) ? null : counts.all} />
+          <KeyFilters filter={narrowing} groups={groups} parent={parent} />
+          <KeysTable key={JSON.stringify(filter)} {...list} total={isFiltered(narrowing) ? null : counts[current.count]} />
         </>
       )}
       {creating && (
@@ -128,8 +139,20 @@ export function KeysView({ counts, parent, create, mayCreateGroup, ...list }: Ke
   );
 }
 
-function stateSentence(counts: KeysViewProps["counts"], groups: number): ReactNode {
-  if (counts.all === 0) return "A key is what a program shows to call the API.";
-  const keys = `${formatNumber(counts.all)} ${counts.all === 1 ? "key" : "keys"} in ${formatNumber(groups)} ${groups === 1 ? "group" : "groups"}`;
-  return counts.ended === 0 ? `${keys}.` : `${keys}, ${formatNumber(counts.ended)} of them revoked or expired.`;
+function stateSentence(counts: KeysViewProps["counts"], groups: number): string {
+  const { all, attention, ended } = counts;
+  if (all === 0) return "A key is what a program shows to call the API.";
+  const countOf = (many: number) =>
+    `${formatNumber(many)} ${many === 1 ? "key" : "keys"} in ${formatNumber(groups)} ${groups === 1 ? "group" : "groups"}`;
+  if (ended === all) return `${countOf(all)}, revoked or expired.`;
+  // As many as the navigation and the groups say: what has ended is counted apart.
+  const live = all - ended;
+  const keys = countOf(live);
+  const more = ended === 0 ? "" : ` ${formatNumber(ended)} more ${ended === 1 ? "is" : "are"} revoked or expired.`;
+  if (live === 1) return `${keys}. It ${attention === 0 ? "does not need" : "needs"} you.${more}`;
+  return `${keys}. ${someOf(attention)} of them ${attention > 1 ? "need" : "needs"} you.${more}`;
 }
+
+const numberWords = ["None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"];
+/** At the head of a sentence: "Five", from eleven on "11". */
+const someOf = (many: number) => numberWords[many] ?? formatNumber(many);

@@ -1,19 +1,18 @@
 "use client";
 
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
-import { Checkbox } from "@/components/ui/checkbox";
 import { CopyAsCurl } from "@/components/ui/copy-as-curl";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input, Select } from "@/components/ui/field";
 import { Notice } from "@/components/ui/notice";
 import { toastDone } from "@/components/ui/toaster";
 import { isApiError } from "@/lib/api";
-import { formatNumber } from "@/lib/format";
-import { bulkKeys, keysQuery, pauseKey, revokeKey } from "@/lib/keys/client";
+import { pauseKey, revokeKey } from "@/lib/keys/client";
 import type { Key, RevokeKey } from "@/lib/keys/schema";
 import type { Activity } from "@/lib/usage/schema";
+import { ChildrenOffer, useEndWithChildren } from "./children-offer";
 import { Failure } from "./failure";
 import { LastDay, useLastDay } from "./last-day";
 import { useKeyChanged } from "./use-key-changed";
@@ -24,14 +23,14 @@ const reasons = ["No longer needed", "Leaked", "Replaced", "Other"] as const;
 export function RevokeDialog({ org, state, onClose }: { org: string; state: Key; onClose: () => void }) {
   const changed = useKeyChanged(org);
   const lastDay = useLastDay(org, state.id);
-  const children = useLiveChildren(org, state.id);
+  const end = useEndWithChildren(org, [state.id]);
   const [reason, setReason] = useState<(typeof reasons)[number]>("No longer needed");
   const [other, setOther] = useState("");
   const [withChildren, setWithChildren] = useState(false);
   const mine = useRef(false);
   const body: RevokeKey = {
     reason: reason === "Other" ? other.trim() || "Other" : reason,
-    ...(withChildren && children.count > 0 ? { revoke_children: true } : {}),
+    ...(withChildren && end.children.length > 0 ? { revoke_children: true } : {}),
   };
   const revoke = useMutation({
     mutationFn: () => {
@@ -75,7 +74,7 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
       description={
         beaten
           ? "Somebody else revoked it a moment ago. Nothing is left to do."
-          : "Calls with this key stop being answered when this dialog closes. It cannot be undone."
+          : "Once it is revoked, calls with it are refused. That cannot be undone."
       }
       onSubmit={() => beaten || busy || revoke.mutate()}
       footer={
@@ -111,24 +110,7 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
               A paused key is refused just the same, and can be resumed.
             </Notice>
           )}
-          {children.count > 0 && (
-            <Checkbox
-              checked={withChildren}
-              onChange={(event) => setWithChildren(event.target.checked)}
-              label={children.count === 1 ? "Also revoke the key it made" : `Also revoke the ${formatNumber(children.count)} keys it made`}
-              help={
-                <>
-                  {children.names}
-                  {children.calls === undefined
-                    ? ". "
-                    : children.calls === 0
-                      ? ": no call in the last 24 hours. "
-                      : `: ${formatNumber(children.calls)} ${children.calls === 1 ? "call" : "calls"} in the last 24 hours. `}
-                  With them go the keys that they made.
-                </>
-              }
-            />
-          )}
+          <ChildrenOffer end={end} of={1} checked={withChildren} onCheck={setWithChildren} />
           <Field label="Reason" help="Kept with the key and in the audit log.">
             <Select value={reason} onChange={(event) => setReason(event.target.value as typeof reason)}>
               {reasons.map((each) => (
@@ -147,25 +129,6 @@ export function RevokeDialog({ org, state, onClose }: { org: string; state: Key;
       )}
     </Dialog>
   );
-}
-
-/** Keys that this one made and that still work, and their calls of the last 24 hours, as a preview of ending them says. */
-function useLiveChildren(org: string, id: string): { count: number; names: string; calls: number | undefined } {
-  const made = useQuery(keysQuery(org, { parent_id: id, limit: 1000 })).data?.data ?? [];
-  const live = made.filter((key) => key.status !== "revoked" && key.status !== "expired");
-  const ids = live.map((key) => key.id);
-  const preview = useQuery({
-    queryKey: ["keys", org, "ending", ids],
-    queryFn: () => bulkKeys(org, { action: "revoke", ids, dry_run: true }),
-    enabled: ids.length > 0,
-    retry: false,
-  });
-  const shown = live.slice(0, 3).map((key) => key.name);
-  return {
-    count: live.length,
-    names: live.length > 3 ? `${shown.join(", ")} and ${formatNumber(live.length - 3)} more` : shown.join(", "),
-    calls: preview.data?.data.reduce((sum, { calls }) => sum + calls, 0),
-  };
 }
 
 // `since` is the server's clock when the dialog opened, less a day.

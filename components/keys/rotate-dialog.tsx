@@ -79,10 +79,10 @@ export function RotateDialog({ org, state, baseUrl, begin = "86400", onClose }: 
         title={<>The new secret of “{name}” is ready</>}
         description={
           rotated.rotation === null ? (
-            "Copy it now: it is shown this once. Every older secret has stopped working."
+            "It is shown this once. Every older secret has stopped working."
           ) : (
             <>
-              Copy it now: it is shown this once. The old one, <span className="mono">{rotated.rotation.old_key_prefix}</span>, works until{" "}
+              It is shown this once. The old one, <span className="mono">{rotated.rotation.old_key_prefix}</span>, works until{" "}
               {formatExact(new Date(rotated.rotation.ends_at))}.
             </>
           )

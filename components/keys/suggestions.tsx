@@ -5,9 +5,9 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Skeleton } from "@/components/ui/skeleton";
 import { isApiError } from "@/lib/api";
-import { formatExact, formatNumber } from "@/lib/format";
+import { formatDate, formatExact, formatNumber } from "@/lib/format";
 import { suggestionsQuery } from "@/lib/keys/client";
-import type { Key, Suggestions } from "@/lib/keys/schema";
+import { enoughCalls, enoughDays, type Key, type Suggestions } from "@/lib/keys/schema";
 import type { Draft } from "./key-draft";
 
 const DAY = 86_400_000;
@@ -59,18 +59,27 @@ function Offers({
 }) {
   const { allowed_ips, scopes, calls } = suggestions;
   if (calls === 0) return <p className="text-fg-2">No accepted call in 30 days, so nothing to go by.</p>;
-  // A key with very many calls is judged by the newest of them.
-  const since = Date.now() - Date.parse(suggestions.since) < 29 * DAY ? `since ${formatExact(new Date(suggestions.since))}` : "in 30 days";
+  const since = sinceWords(new Date(suggestions.since));
+  if (!suggestions.enough) {
+    return (
+      <p className="text-fg-2">
+        {formatNumber(calls)} accepted {calls === 1 ? "call" : "calls"} {since} {calls === 1 ? "is" : "are"} too little to go by. With{" "}
+        {enoughCalls} over {enoughDays} days this says which addresses are enough, and which scopes are not used.
+      </p>
+    );
+  }
   const isLocked = allowed_ips.every((entry) => state.allowed_ips.includes(entry)) && state.allowed_ips.length === allowed_ips.length;
   const unused = state.scopes.filter((scope) => scopes.unused.includes(scope));
   const kept = state.scopes.filter((scope) => !unused.includes(scope));
+  const unjudged = state.scopes.filter((scope) => scopes.not_judged.includes(scope));
   const lockable = allowed_ips.length > 0 && !isLocked;
   if (!lockable && (unused.length === 0 || kept.length === 0)) {
     return (
       <p className="text-fg-2">
         {allowed_ips.length === 0 && suggestions.address_count > 0
           ? `Its calls came from ${formatNumber(suggestions.address_count)} addresses, in too many networks for a list.`
-          : `Its calls ${since} came from the addresses and used the scopes it has.`}
+          : `Its calls ${since} came from the addresses ${unjudged.length < state.scopes.length ? "and used the scopes " : ""}it has.`}
+        {unjudged.length > 0 && ` ${notJudged(unjudged, state.scopes)}`}
       </p>
     );
   }
@@ -116,7 +125,7 @@ function Offers({
                   <span className="mono text-fg">{scope}</span>
                 </span>
               ))}
-              .
+              .{unjudged.length > 0 && ` ${notJudged(unjudged, state.scopes)}`}
             </p>
           </div>
           {onReview && (
@@ -128,4 +137,17 @@ function Offers({
       )}
     </ul>
   );
+}
+
+/** "in 30 days", or from when: a key may be younger, or have more calls than are looked through. */
+function sinceWords(since: Date): string {
+  const age = Date.now() - since.getTime();
+  return age >= 29 * DAY ? "in 30 days" : `since ${age < DAY ? formatExact(since) : formatDate(since)}`;
+}
+
+/** Scopes that no route here asks for, or that a program behind it may ask for. */
+function notJudged(unjudged: readonly string[], all: readonly string[]): string {
+  const which =
+    unjudged.length === all.length ? "Its scopes" : unjudged.length === 1 ? unjudged[0] : `The other ${formatNumber(unjudged.length)}`;
+  return `${which} cannot be judged: the calls seen here do not show whether ${unjudged.length === 1 ? "it is" : "they are"} used.`;
 }

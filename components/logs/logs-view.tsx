@@ -3,7 +3,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import clsx from "clsx";
 import { List as ListIcon, SearchX } from "lucide-react";
-import Link from "next/link";
 import { type MouseEvent, useState } from "react";
 import { KeyFace } from "@/components/keys/key-face";
 import { Button } from "@/components/ui/button";
@@ -23,6 +22,7 @@ import { DateFilter } from "./date-filter";
 import { ExplainDrawer } from "./explain-drawer";
 import { Address, Route } from "./latest-requests";
 import { LiveSwitch } from "./live-switch";
+import { NextStep } from "./next-step";
 import { StatusMark } from "./outcome";
 import { StaleNotice } from "./stale-notice";
 import { useFeed } from "./use-feed";
@@ -109,13 +109,7 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
               boxed
               glyph={<ListIcon />}
               title="No request yet"
-              action={
-                <Button variant="primary" asChild>
-                  <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>
-                    {keys.length === 0 ? "Generate key" : "Choose a key"}
-                  </Link>
-                </Button>
-              }
+              action={<NextStep org={org} hasGroup={groups.length > 0} hasKey={keys.length > 0} />}
             >
               Call the API with one of your keys; the request shows up here within two seconds.
             </EmptyState>

@@ -1,7 +1,7 @@
 "use client";
 
 import { usePathname, useRouter, useSearchParams } from "next/navigation";
-import { useTransition } from "react";
+import { useRef, useTransition } from "react";
 
 type Changes = Record<string, string | null>;
 
@@ -11,8 +11,9 @@ export function useFilters() {
   const pathname = usePathname();
   const params = useSearchParams();
   const [pending, start] = useTransition();
-  const href = (changes: Changes) => {
-    const next = new URLSearchParams(params);
+  const asked = useRef("");
+  const href = (changes: Changes, from = params.toString()) => {
+    const next = new URLSearchParams(from);
     for (const [name, value] of Object.entries(changes)) {
       if (value === null || value === "") next.delete(name);
       else next.set(name, value);
@@ -23,7 +24,12 @@ export function useFilters() {
     value: (name: string) => params.get(name),
     href,
     pending,
-    set: (changes: Changes) => start(() => router.push(href(changes), { scroll: false })),
+    set: (changes: Changes) => {
+      // What was chosen a moment ago and is still on its way stays chosen.
+      const next = href(changes, pending ? asked.current : undefined);
+      asked.current = next.slice(pathname.length + 1);
+      start(() => router.push(next, { scroll: false }));
+    },
     show: (changes: Changes) => window.history.replaceState(null, "", href(changes)),
   };
 }

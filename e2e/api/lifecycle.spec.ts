@@ -328,6 +328,37 @@ describe("POST /generate_auth_token and /revoke_auth_token", () => {
   });
 });
 
+describe("the keys that many keys made", () => {
+  test("are named first and end with them, if asked; out of reach they are named, and nothing ends", async () => {
+    const parents = [await newKey(), await newKey()];
+    const ids = parents.map(({ id }) => id);
+    const children = await Promise.all(
+      parents.map(async ({ secret }) => (await send("POST", "/v1/api-keys", { key: secret, json: { name: "Child" } })).json),
+    );
+    const bulk = (json: object) => send("POST", "/v1/api-keys/bulk", { ...asOwner, json: { action: "revoke", ids, ...json } });
+    const idsOf = ({ json }: Answer) => json.data.map(({ key }: { key: { id: string } }) => key.id);
+    const preview = await bulk({ revoke_children: true, dry_run: true });
+    expect([preview.status, idsOf(preview).slice(0, 2)]).toEqual([200, ids]);
+    expect(idsOf(preview).slice(2).toSorted()).toEqual(children.map(({ id }) => id).toSorted());
+    expect(idsOf(await bulk({ dry_run: true }))).toEqual(ids);
+    await send("PATCH", at(children[0].id), { ...asOwner, json: { group_id: elsewhere.id } });
+    const refused = await send("POST", "/v1/api-keys/bulk", {
+      key: parents[0]?.secret ?? "",
+      json: { action: "revoke", ids, revoke_children: true },
+    });
+    expect([...codeOf(refused), Object.keys(refused.json.details)]).toEqual([403, "insufficient_scope", [children[0].id]]);
+    expect(await statusOf(children[1].secret)).toBe(200);
+    expect(idsOf(await bulk({ revoke_children: true }))).toEqual(idsOf(preview));
+    expect(await Promise.all([...parents, ...children].map(({ secret }) => statusOf(secret)))).toEqual([401, 401, 401, 401]);
+    const wrong = await bulk({ action: "pause", revoke_children: true });
+    expect([...codeOf(wrong), wrong.json.details]).toEqual([
+      400,
+      "invalid_request",
+      { revoke_children: "belongs to a revocation, and only there" },
+    ]);
+  });
+});
+
 describe("the keys that a key made", () => {
   test("end with it, if asked", async () => {
     const parent = await newKey();

@@ -2,7 +2,7 @@ import "server-only";
 import { authorize, type Can } from "@/lib/access/permissions";
 import type { Event } from "@/lib/audit/change";
 import { now } from "@/lib/clock";
-import { type Db, db, type Tx } from "@/lib/db";
+import { type Db, db, type Prisma, type Tx } from "@/lib/db";
 import { AppError, isAppError, notFound } from "@/lib/errors";
 import {
   type Changer,
@@ -15,22 +15,25 @@ import {
   requireMayEnd,
   standingOf,
 } from "@/lib/keys/change-keys";
-import { endRows, lockGroup } from "@/lib/keys/keys";
+import { descendantsOf, endRows, HELD, lockGroup } from "@/lib/keys/keys";
 import type { BulkKeys, BulkResult, Key } from "@/lib/keys/schema";
 import { type KeyRow, targetOf, toKey } from "@/lib/keys/view";
 
 const HOUR_MS = 3_600_000;
 
 /**
- * One act on up to 1,000 keys: all of them or none, in one transaction, with an event for each that changes. Whatever would refuse the act
- * on one of them refuses it whole, with `dry_run` too, which otherwise changes nothing and says what would.
+ * One act on up to 1,000 keys, and if asked an end of the keys they made: all or none, in one transaction, with an event for each that
+ * changes. Whatever would refuse the act on one of them refuses it whole, with `dry_run` too, which otherwise changes nothing and says
+ * what would.
  */
 export async function bulkKeys(actor: Can<"keys.update">, input: BulkKeys): Promise<BulkResult> {
   const may: Changer = input.action === "revoke" ? authorize(actor, "keys.revoke") : actor;
   const ids = [...new Set(input.ids)];
   const calls = callsOfLastDay(actor.orgId, ids);
   const done = input.dry_run === true ? look(actor, may, ids, input) : act(actor, may, ids, input);
-  const [{ keys, changed }, counts] = await Promise.all([done, calls]);
+  const [{ keys, changed }, ofAsked] = await Promise.all([done, calls]);
+  const children = keys.slice(ids.length).map(({ id }) => id);
+  const counts = children.length === 0 ? ofAsked : new Map([...ofAsked, ...(await callsOfLastDay(actor.orgId, children))]);
   const data = keys.map((key) => ({
     key,
     outcome: changed.has(key.id) ? ("changed" as const) : ("unchanged" as const),
@@ -47,7 +50,8 @@ interface Done {
 async function look(actor: Can<"keys.update">, may: Changer, ids: string[], input: BulkKeys): Promise<Done> {
   const at = new Date(now());
   if (input.group_id !== undefined) await requireGroup(actor, input.group_id);
-  const rows = await readKeys(db, may, ids);
+  const asked = await readKeys(db, may, ids);
+  const rows = [...asked, ...(await childrenOf(db, may, ids, input))];
   const standing = await readStanding(db, actor);
   await refuseAny(db, may, rows, input, standing, at);
   const changed = new Set(rows.filter((row) => changes(row, input)).map(({ id }) => id));
@@ -62,13 +66,24 @@ async function requireGroup(actor: Can<"keys.update">, id: string): Promise<void
 function act(actor: Can<"keys.update">, may: Changer, ids: string[], input: BulkKeys): Promise<Done> {
   return changeKeys(actor, ids, async (tx, at) => {
     if (input.group_id !== undefined) await lockGroup(tx, actor, input.group_id);
-    const rows = await lockKeys(tx, may, ids);
+    const asked = await lockKeys(tx, may, ids);
+    const rows = [...asked, ...(await childrenOf(tx, may, ids, input, HELD))];
     const standing = await standingOf(tx, actor);
     await refuseAny(tx, may, rows, input, standing, at);
     const { keys, events } =
       input.action === "revoke" ? await endRows(tx, rows, input.reason ?? null, at) : await write(tx, rows, input, at);
     return { result: { keys, changed: new Set(events.map(({ target }) => target.id ?? "")) }, events };
   });
+}
+
+async function childrenOf(
+  from: Pick<Db, "$queryRaw" | "key">,
+  may: Changer,
+  ids: string[],
+  input: BulkKeys,
+  held?: Prisma.Sql,
+): Promise<KeyRow[]> {
+  return input.revoke_children === true ? descendantsOf(from, may as Can<"keys.revoke">, ids, held) : [];
 }
 
 /** What one of them may not be done, none is: the refusal names each. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CLOSE, type Day, type Facts, healthOf, MANY_CALLS, QUIET_DAY } from "@/lib/keys/health";
-import { type HealthCode, healthCodes } from "@/lib/keys/schema";
+import { asks, CLOSE, type Day, type Facts, healthOf, MANY_CALLS, needsAttention, QUIET_DAY } from "@/lib/keys/health";
+import { type HealthCode, healthCodes, type KeyStatus, keyStatuses } from "@/lib/keys/schema";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 10, 21, 12, 0);
@@ -14,6 +14,7 @@ const WELL: Facts = {
   expiresAt: at(365),
   revokedAt: null,
   leakedAt: null,
+  oldLeakedAt: null,
   lastUsedAt: at(-0.01),
   rotationEndsAt: null,
   minuteLimit: 60,
@@ -28,6 +29,7 @@ test("a key in good order has nothing to say", () => expect(codes({})).toEqual([
 
 test.each<[string, Partial<Facts>, HealthCode[]]>([
   ["was leaked", { leakedAt: at(-1) }, ["leaked"]],
+  ["was leaked, its old secret too", { leakedAt: at(-1), oldLeakedAt: at(-2) }, ["leaked"]],
   ["rotates", { rotationEndsAt: at(1) }, ["rotating"]],
   ["rotated until this instant", { rotationEndsAt: at(0) }, []],
   ["ends in 14 days", { expiresAt: at(14) }, ["expires_soon"]],
@@ -52,8 +54,13 @@ test.each<[string, Partial<Facts>, HealthCode[]]>([
 describe("what it says", () => {
   test.each<[Partial<Facts>, HealthCode, string]>([
     [{ leakedAt: at(-1) }, "leaked", "Its secret was found in the open. Rotate the key now and end the old secret at once, or revoke it."],
-    [{ rotationEndsAt: at(3) }, "rotating", "The old secret ends in 3 days. Move its callers to the new one, then finish the rotation."],
-    [{ expiresAt: at(3) }, "expires_soon", "It expires in 3 days and is refused from then on. Set a later expiry, or replace it."],
+    [
+      { oldLeakedAt: at(-1), rotationEndsAt: at(3) },
+      "leaked",
+      "Its old secret was found in the open. Finish the rotation now, which ends that secret, or revoke the key.",
+    ],
+    [{ rotationEndsAt: at(3) }, "rotating", "Its old secret still works. Move its callers to the new one, then finish the rotation."],
+    [{ expiresAt: at(3) }, "expires_soon", "It is refused from its expiry on. Set a later one, or replace the key."],
     [
       day({ calls: 1_200, refused: 516, reason: "ip_not_allowed" }),
       "many_refusals",
@@ -100,6 +107,23 @@ describe("what it says", () => {
   });
 });
 
+test("which findings need somebody, by the key's status", () => {
+  const working = ["leaked", "expires_soon", "many_refusals", "close_to_limit", "no_expiry", "unused"];
+  const off = ["leaked", "many_refusals"];
+  const expected: Record<KeyStatus, string[]> = {
+    ...{ active: working, expiring: working, rotating: working },
+    ...{ paused: off, scheduled: off, revoked: [], expired: [] },
+  };
+  expect(Object.fromEntries(keyStatuses.map((status) => [status, healthCodes.filter((code) => asks(status, code))]))).toEqual(expected);
+  const needs = (status: KeyStatus, ...found: HealthCode[]) =>
+    needsAttention(
+      { status },
+      found.map((code) => ({ code })),
+    );
+  expect([needs("active"), needs("rotating", "rotating"), needs("paused", "no_expiry", "unused")]).toEqual([false, false, false]);
+  expect([needs("rotating", "rotating", "no_expiry"), needs("paused", "no_expiry", "leaked")]).toEqual([true, true]);
+});
+
 test("the most urgent comes first, each at most once, and none of a key that has ended", () => {
   const instant = fc.option(
     fc.integer({ min: -400, max: 400 }).map((days) => at(days)),
@@ -117,7 +141,14 @@ test("the most urgent comes first, each at most once, and none of a key that has
   });
   const facts = fc.record({
     ...{ createdAt: fc.integer({ min: -400, max: 0 }).map(at), notBefore: instant, expiresAt: instant, revokedAt: instant },
-    ...{ leakedAt: instant, lastUsedAt: instant, rotationEndsAt: instant, minuteLimit: fc.integer({ min: 1, max: 120 }), day: days },
+    ...{
+      leakedAt: instant,
+      oldLeakedAt: instant,
+      lastUsedAt: instant,
+      rotationEndsAt: instant,
+      minuteLimit: fc.integer({ min: 1, max: 120 }),
+      day: days,
+    },
   });
   fc.assert(
     fc.property(facts, (each) => {

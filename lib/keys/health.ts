@@ -1,5 +1,5 @@
-import { formatDuration, formatNumber } from "@/lib/format";
-import type { Health, HealthCode } from "@/lib/keys/schema";
+import { formatNumber } from "@/lib/format";
+import type { Health, HealthCode, KeyStatus } from "@/lib/keys/schema";
 import type { Peak, Refusals } from "@/lib/usage/lately";
 
 /** What a key's state and its last day ask a person to do. Pure. */
@@ -9,7 +9,7 @@ export const EXPIRING_DAYS = 14;
 export const UNUSED_DAYS = 90;
 /** Of at least so many calls in 24 hours. */
 export const MANY_CALLS = 50;
-const MANY_REFUSED = 0.05;
+export const MANY_REFUSED = 0.05;
 export const CLOSE = 0.9;
 
 export interface Facts {
@@ -17,7 +17,9 @@ export interface Facts {
   notBefore: Date | null;
   expiresAt: Date | null;
   revokedAt: Date | null;
+  /** When its lasting secret was found in the open, and the one that is running out. */
   leakedAt: Date | null;
+  oldLeakedAt: Date | null;
   lastUsedAt: Date | null;
   /** When the old secret ends; null when the key does not rotate. */
   rotationEndsAt: Date | null;
@@ -35,25 +37,23 @@ export const QUIET_DAY: Day = { calls: 0, refused: 0, reason: null, limited: 0, 
 
 const DAY = 86_400_000;
 
-/** The most urgent first; none for a key that has ended. */
+/** The most urgent first; none for a key that has ended. How long it is until an instant is not said: `at` holds it, and each reader's clock. */
 export function healthOf(facts: Facts, now: number): Health[] {
-  const { expiresAt, leakedAt, rotationEndsAt, lastUsedAt } = facts;
+  const { expiresAt, leakedAt, oldLeakedAt, rotationEndsAt, lastUsedAt } = facts;
   if (facts.revokedAt !== null || (expiresAt !== null && expiresAt.getTime() <= now)) return [];
   const found: Health[] = [];
   const say = (code: HealthCode, at: Date | null, message: string) => found.push({ code, message, at: at?.toISOString() ?? null });
 
   if (leakedAt !== null)
     say("leaked", leakedAt, "Its secret was found in the open. Rotate the key now and end the old secret at once, or revoke it.");
+  else if (oldLeakedAt !== null)
+    say("leaked", oldLeakedAt, "Its old secret was found in the open. Finish the rotation now, which ends that secret, or revoke the key.");
   if (expiresAt !== null && expiresAt.getTime() <= now + EXPIRING_DAYS * DAY)
-    say("expires_soon", expiresAt, `It expires in ${left(expiresAt, now)} and is refused from then on. Set a later expiry, or replace it.`);
+    say("expires_soon", expiresAt, "It is refused from its expiry on. Set a later one, or replace the key.");
   if (manyRefusals(facts.day)) say("many_refusals", null, refusals(facts.day));
   if (closeToLimit(facts)) say("close_to_limit", facts.day.peak?.at ?? null, closeness(facts));
   if (rotationEndsAt !== null && rotationEndsAt.getTime() > now)
-    say(
-      "rotating",
-      rotationEndsAt,
-      `The old secret ends in ${left(rotationEndsAt, now)}. Move its callers to the new one, then finish the rotation.`,
-    );
+    say("rotating", rotationEndsAt, "Its old secret still works. Move its callers to the new one, then finish the rotation.");
   if (expiresAt === null) say("no_expiry", null, "It never expires. Give it an expiry, so that it ends by itself when it is forgotten.");
   const quietSince = lastUsedAt ?? laterOf(facts.createdAt, facts.notBefore);
   if (quietSince.getTime() <= now - UNUSED_DAYS * DAY) {
@@ -64,11 +64,26 @@ export function healthOf(facts: Facts, now: number): Health[] {
   return found;
 }
 
-export function manyRefusals({ calls, refused }: Refusals): boolean {
+/** What somebody should look at; a rotation is under way, and has its own place. */
+const ASKING: readonly HealthCode[] = ["leaked", "expires_soon", "many_refusals", "close_to_limit", "no_expiry", "unused"];
+/** Of a key that is paused or not valid yet: what does not wait until it works. */
+const ASKING_WHEN_OFF: readonly HealthCode[] = ["leaked", "many_refusals"];
+
+/** Of what health says, that for which a key of this status needs somebody: the rule behind every "Needs attention". */
+export function asks(status: KeyStatus, code: HealthCode): boolean {
+  if (status === "revoked" || status === "expired") return false;
+  return (status === "paused" || status === "scheduled" ? ASKING_WHEN_OFF : ASKING).includes(code);
+}
+
+export function needsAttention({ status }: { status: KeyStatus }, health: readonly Pick<Health, "code">[]): boolean {
+  return health.some(({ code }) => asks(status, code));
+}
+
+export function manyRefusals({ calls, refused }: Pick<Refusals, "calls" | "refused">): boolean {
   return calls >= MANY_CALLS && refused >= MANY_REFUSED * calls;
 }
 
-export function closeToLimit({ day, minuteLimit }: Pick<Facts, "day" | "minuteLimit">): boolean {
+export function closeToLimit({ day, minuteLimit }: { day: Pick<Day, "limited" | "peak">; minuteLimit: number }): boolean {
   return day.limited > 0 || (day.peak !== null && day.peak.calls >= CLOSE * minuteLimit);
 }
 
@@ -101,5 +116,4 @@ function closeness({ day, minuteLimit }: Facts): string {
 }
 
 const counted = (number: number, word: string) => `${formatNumber(number)} ${word}${number === 1 ? "" : "s"}`;
-const left = (at: Date, now: number) => formatDuration(at.getTime() - now);
 const laterOf = (a: Date, b: Date | null) => (b !== null && b > a ? b : a);

@@ -229,8 +229,9 @@ describe("what the calls of 30 days suggest", () => {
     const found = await suggestions(actor, key.id, api);
     expect(Suggestions.parse(found)).toEqual(found);
     expect(found).toEqual({
-      since: new Date(NOW - 30 * DAY).toISOString(),
+      since: new Date(NOW - 29 * DAY).toISOString(),
       calls: 4,
+      enough: false,
       addresses: [
         { ip: "198.51.100.9", country: "NL", calls: 2, last_at: new Date(NOW).toISOString() },
         { ip: "2001:db8::7", country: null, calls: 1, last_at: new Date(NOW - 29 * DAY).toISOString() },
@@ -241,10 +242,21 @@ describe("what the calls of 30 days suggest", () => {
     });
   });
 
+  test("is to be followed only once there were calls enough, for long enough", async () => {
+    const { org, actor, key } = await setting();
+    await drain([...repeat(48, org, key, {}), ...repeat(1, org, key, { at: NOW - 7 * DAY })]);
+    expect((await suggestions(actor, key.id, api)).enough).toBe(false);
+    await drain(repeat(1, org, key, {}));
+    expect(await suggestions(actor, key.id, api)).toMatchObject({ enough: true, since: new Date(NOW - 7 * DAY).toISOString() });
+    const young = await setting();
+    await drain(repeat(50, young.org, young.key, { at: NOW - 6 * DAY }));
+    expect((await suggestions(young.actor, young.key.id, api)).enough).toBe(false);
+  });
+
   test("is nothing where there was no call", async () => {
     const { actor, key } = await setting();
     expect(await suggestions(actor, key.id, api)).toMatchObject({
-      ...{ calls: 0, addresses: [], address_count: 0, allowed_ips: [] },
+      ...{ calls: 0, enough: false, addresses: [], address_count: 0, allowed_ips: [] },
       scopes: { used: [], unused: [], not_judged: ["status"] },
     });
   });
@@ -269,7 +281,13 @@ test("of more calls than can be looked through the newest count, and it is said 
     since,
     new: { calls: 50_000, addresses: [{ ip: "203.0.113.7", calls: 50_000 }] },
   });
-  expect(await suggestions(actor, key.id, { scopes: new Map() })).toMatchObject({ since, calls: 50_000, allowed_ips: ["203.0.113.7"] });
+  expect(await suggestions(actor, key.id, { scopes: new Map() })).toMatchObject({
+    ...{ since, calls: 50_000, allowed_ips: ["203.0.113.7"] },
+    // The key is as new as they are.
+    enough: false,
+  });
+  await writer().key.update({ where: { id: key.id }, data: { createdAt: new Date(NOW - 7 * DAY) } });
+  expect(await suggestions(actor, key.id, { scopes: new Map() })).toMatchObject({ since, enough: true });
 });
 
 test("another's key is not there", async () => {

@@ -2,24 +2,19 @@ import "server-only";
 import type { Can } from "@/lib/access/permissions";
 import { now } from "@/lib/clock";
 import { countryOf } from "@/lib/country";
-import { db } from "@/lib/db";
+import { db, Prisma } from "@/lib/db";
 import type { Api } from "@/lib/endpoint";
 import { isId } from "@/lib/ids";
-import { CLOSE, closeToLimit, type Day, healthOf, manyRefusals, QUIET_DAY } from "@/lib/keys/health";
+import { CLOSE, closeToLimit, type Day, healthOf, MANY_CALLS, MANY_REFUSED, manyRefusals, QUIET_DAY } from "@/lib/keys/health";
 import type { KeyInsight, RotationView, Suggestions } from "@/lib/keys/schema";
-import { judgeScopes, suggestAllowlist } from "@/lib/keys/suggestion";
+import { isEnough, judgeScopes, suggestAllowlist } from "@/lib/keys/suggestion";
 import { findKey, toKey, visible, visibleSql } from "@/lib/keys/view";
 import { minuteLimit } from "@/lib/limits/window";
-import { DAY, daysOf, lastDayFrom, PASSED, peaksOf, refusalsOf } from "@/lib/usage/lately";
+import { DAY, daysOf, lastDayFrom, PASSED, peaksOf, type Refusals, refusalsOf } from "@/lib/usage/lately";
 
 /** What people see about keys beyond the keys themselves: made from usage, never part of a decision. */
 
 const SPARK_DAYS = 30;
-
-/** When a secret that still works was found in the open; null also when what was found has ended since. */
-function leakOf({ leakedAt, secrets }: { leakedAt: Date | null; secrets: { createdAt: Date }[] }): Date | null {
-  return leakedAt !== null && secrets.some(({ createdAt }) => createdAt <= leakedAt) ? leakedAt : null;
-}
 
 /** Of those of `ids` that the actor may see, in their order. */
 export async function keyInsights(actor: Can<"keys.read">, ids: readonly string[]): Promise<{ data: KeyInsight[] }> {
@@ -27,7 +22,7 @@ export async function keyInsights(actor: Can<"keys.read">, ids: readonly string[
   const rows = await db.key.findMany({
     where: { AND: [visible(actor), { id: { in: ids.filter((id) => isId("key", id)) } }] },
     include: {
-      secrets: { where: { OR: [{ endsAt: null }, { endsAt: { gt: new Date(at) } }] }, select: { endsAt: true, createdAt: true } },
+      secrets: { where: { OR: [{ endsAt: null }, { endsAt: { gt: new Date(at) } }] }, select: { endsAt: true, leakedAt: true } },
       group: { select: { requestsPerMinute: true } },
       org: { select: { requestsPerMinute: true, plan: { select: { requestsPerMinute: true } } } },
     },
@@ -49,10 +44,12 @@ export async function keyInsights(actor: Can<"keys.read">, ids: readonly string[
   const data = [...new Set(ids)].flatMap((id): KeyInsight[] => {
     const row = found.get(id);
     if (row === undefined) return [];
+    const [lasting, old] = [row.secrets.find(({ endsAt }) => endsAt === null), row.secrets.find(({ endsAt }) => endsAt !== null)];
     const facts = {
       ...row,
-      rotationEndsAt: row.secrets.find(({ endsAt }) => endsAt !== null)?.endsAt ?? null,
-      leakedAt: leakOf(row),
+      rotationEndsAt: old?.endsAt ?? null,
+      leakedAt: lasting?.leakedAt ?? null,
+      oldLeakedAt: old?.leakedAt ?? null,
       minuteLimit: limits.get(id) ?? 0,
       day: lastDays.get(id) ?? QUIET_DAY,
     };
@@ -79,24 +76,53 @@ async function lastDayOf(orgId: string, limits: ReadonlyMap<string, number>, at:
   return new Map([...refusals].map(([id, sum]) => [id, { ...sum, peak: peaks.get(id) ?? null }]));
 }
 
-/** The keys of which health says what only their usage of the last 24 hours tells. */
-export async function keysInTrouble(actor: Can<"keys.read">, code: "many_refusals" | "close_to_limit", at: number): Promise<string[]> {
-  const rows = await db.$queryRaw<
-    { id: string; environment: string; key: number | null; group: number | null; org: number | null; plan: number }[]
-  >`
-    select k."id", k."environment", k."requestsPerMinute" as "key", g."requestsPerMinute" as "group", o."requestsPerMinute" as "org",
-      p."requestsPerMinute" as "plan"
-    from "Key" k join "Group" g on g."id" = k."groupId" join "Org" o on o."id" = k."orgId" join "Plan" p on p."id" = o."planId"
-    where ${visibleSql(actor)} and k."lastUsedAt" >= ${lastDayFrom(at)}
-      and k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)})`;
-  if (code === "many_refusals") {
-    const ids = rows.map(({ id }) => id);
-    const refusals = await refusalsOf(actor.orgId, ids, lastDayFrom(at));
-    return ids.filter((id) => manyRefusals(refusals.get(id) ?? QUIET_DAY));
-  }
-  const limits = new Map(rows.map((row) => [row.id, minuteLimit(row)]));
-  const days = await lastDayOf(actor.orgId, limits, at);
-  return [...limits].flatMap(([id, limit]) => (closeToLimit({ day: days.get(id) ?? QUIET_DAY, minuteLimit: limit }) ? [id] : []));
+/** What only the usage of the last 24 hours tells. */
+type UsageCode = "many_refusals" | "close_to_limit";
+type Busy = Omit<Refusals, "reason"> & { id: string; busiest: number; limits: Parameters<typeof minuteLimit>[0] };
+
+/**
+ * The keys of which health says one of `codes`, by code. `among`: only of these rows of "Key" named k. The database narrows thousands of
+ * keys to those that may be meant; what is meant is decided where health is.
+ */
+export async function keysInTrouble(
+  actor: Can<"keys.read">,
+  codes: readonly UsageCode[],
+  at: number,
+  among = Prisma.sql`true`,
+): Promise<Record<UsageCode, string[]>> {
+  const from = lastDayFrom(at);
+  const rows = await db.$queryRaw<Busy[]>`
+    with "hours" as (
+      select b."keyId", sum(b."requests")::int as "calls", coalesce(sum(b."requests") filter (where b.${PASSED}), 0)::int as "passed",
+        coalesce(sum(b."requests") filter (where b."outcome" = 'rate_limit_exceeded'), 0)::int as "limited"
+      from "Key" k join "UsageBucket" b on b."keyId" = k."id"
+      where ${visibleSql(actor)} and k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)}) and ${among}
+        and k."lastUsedAt" >= ${from} and b."orgId" = ${actor.orgId} and b."start" >= ${from}
+      group by b."keyId", b."start"
+    ), "days" as (
+      select "keyId", sum("calls")::int as "calls", sum("calls" - "passed")::int as "refused", sum("limited")::int as "limited",
+        max("passed") as "busiest"
+      from "hours" group by 1
+    )
+    select d."keyId" as "id", d."calls", d."refused", d."limited", d."busiest", json_build_object('environment', k."environment",
+      'key', k."requestsPerMinute", 'group', g."requestsPerMinute", 'org', o."requestsPerMinute", 'plan', p."requestsPerMinute") as "limits"
+    from "days" d join "Key" k on k."id" = d."keyId" join "Group" g on g."id" = k."groupId" join "Org" o on o."id" = k."orgId"
+      join "Plan" p on p."id" = o."planId"
+    where d."limited" > 0 or (d."calls" >= ${MANY_CALLS} and d."refused" + 1 > ${MANY_REFUSED}::float8 * d."calls")
+      or d."busiest" >= ${CLOSE}::float8 / 2
+        * (least(k."requestsPerMinute", g."requestsPerMinute", coalesce(o."requestsPerMinute", p."requestsPerMinute")) - 1)`;
+  const close = codes.includes("close_to_limit") ? await closeOnes(actor.orgId, rows, from) : [];
+  return { many_refusals: rows.filter(manyRefusals).map(({ id }) => id), close_to_limit: close };
+}
+
+async function closeOnes(orgId: string, rows: readonly Busy[], from: Date): Promise<string[]> {
+  const limits = new Map(rows.map(({ id, limits }) => [id, minuteLimit(limits)]));
+  const limitOf = (id: string) => limits.get(id) ?? 0;
+  const unsure = rows.filter(({ id, limited, busiest }) => limited === 0 && busiest >= CLOSE * limitOf(id));
+  const peaks = await peaksOf(orgId, new Map(unsure.map(({ id }) => [id, CLOSE * limitOf(id)])), from);
+  const isClose = (row: Busy) =>
+    closeToLimit({ day: { limited: row.limited, peak: peaks.get(row.id) ?? null }, minuteLimit: limitOf(row.id) });
+  return rows.filter(isClose).map(({ id }) => id);
 }
 
 const MINUTE = 60_000;
@@ -221,11 +247,16 @@ export async function suggestions(actor: Can<"keys.read">, id: string, { scopes 
       (select min("createdAt") from "seen") as "first", (select count(*)::int from "seen") as "rows"
     from "seen" group by grouping sets ((), ("ip"), ("method", "route")) order by "calls" desc, "lastAt" desc`;
   const all = rows.find(({ of }) => of === "all");
+  const calls = all?.calls ?? 0;
+  const first = all?.first ?? from;
+  // Of a key with very many calls the newest are looked at, and those before them are no less calls.
+  const knownFrom = all !== undefined && all.rows >= MOST_ROWS ? key.createdAt : first;
   const addresses = rows.filter(({ of, ip }) => of === "address" && ip !== null);
   const routes = rows.filter(({ of }) => of === "route").map(({ method, route }) => `${method === "HEAD" ? "GET" : method} ${route}`);
   return {
-    since: (all !== undefined && all.rows >= MOST_ROWS ? all.first : from).toISOString(),
-    calls: all?.calls ?? 0,
+    since: first.toISOString(),
+    calls,
+    enough: isEnough({ calls, from: knownFrom.getTime() }, now()),
     addresses: addresses.slice(0, MOST_ADDRESSES).map(({ ip, country, ...each }) => ({ ip, country, ...seen(each) })),
     address_count: addresses.length,
     allowed_ips: suggestAllowlist(addresses.map(({ ip }) => ip)),

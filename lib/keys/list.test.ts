@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import { type Actor, authorize } from "@/lib/access/permissions";
 import { writer } from "@/lib/db";
 import { newId } from "@/lib/ids";
+import { needsAttention } from "@/lib/keys/health";
 import { keyInsights } from "@/lib/keys/insight";
-import { countKeys, listKeys } from "@/lib/keys/list";
+import { countAttention, countKeys, listKeys } from "@/lib/keys/list";
 import { healthCodes, KeyFilter, type KeySort, keySorts, keyStatuses } from "@/lib/keys/schema";
 import { newCall, newGroup, newKey, newMember, newOrg, refusal, type TestKey, type TestOrg, useDatabase } from "@/lib/testing/factories";
 import { drain } from "@/lib/usage/drain";
@@ -21,10 +22,10 @@ async function setting() {
   return { org, group: await newGroup(org), actor: reader(await newMember(org, "viewer")) };
 }
 
-type Rotating = { endsAt: Date };
-async function retire(key: TestKey, { endsAt }: Rotating): Promise<void> {
+type Rotating = { endsAt: Date; leakedAt?: Date | null };
+async function retire(key: TestKey, { endsAt, leakedAt = null }: Rotating): Promise<void> {
   const id = newId("sec");
-  await writer().keySecret.create({ data: { id, keyId: key.id, hash: Buffer.from(id), prefix: "lk_live_oldone", endsAt } });
+  await writer().keySecret.create({ data: { id, keyId: key.id, hash: Buffer.from(id), prefix: "lk_live_oldone", endsAt, leakedAt } });
 }
 
 /** All pages of a list, two keys at a time. */
@@ -149,14 +150,45 @@ test("every status is counted, and the sums with them, of what the caller sees",
   expect(await countKeys(reader({ ...one.actor, role: "full" }))).toMatchObject({ all: 1, live: 1, active: 1, revoked: 0 });
 });
 
+describe("what needs somebody", () => {
+  test("is told of the caller's own keys, by their most urgent state", async () => {
+    const { org, group, actor } = await setting();
+    const other = await newGroup(org);
+    const soon = new Date(Date.now() + 3 * DAY);
+    const later = new Date(Date.now() + 300 * DAY);
+    const made = async (name: string, data: object) => newKey(org, { group, insert: { name }, expiresAt: later, ...data });
+    await made("well", {});
+    await made("ends soon", { expiresAt: soon });
+    await made("has no end", { expiresAt: null });
+    await made("lies unused", { createdAt: new Date(Date.now() - 100 * DAY) });
+    const leaked = await made("leaked", { pausedAt: new Date() });
+    await writer().keySecret.updateMany({ where: { keyId: leaked.id }, data: { leakedAt: new Date() } });
+    await retire(await made("rotates", {}), { endsAt: soon });
+    await made("paused, no end", { expiresAt: null, pausedAt: new Date() });
+    await made("not valid yet, ends soon", { notBefore: new Date(Date.now() + DAY), expiresAt: soon });
+    await made("revoked", { expiresAt: null, revokedAt: new Date() });
+    await made("expired", { expiresAt: new Date(Date.now() - DAY) });
+    await newKey(org, { group: other, insert: { name: "elsewhere" } });
+    const names = ["elsewhere", "leaked", "lies unused", "has no end", "ends soon"];
+    expect((await walk(actor, { health: "attention" })).toSorted()).toEqual(names.toSorted());
+    expect(await countAttention(actor)).toBe(5);
+    expect(await walk(actor, { health: "attention", group_id: other.id })).toEqual(["elsewhere"]);
+    expect(await walk(actor, { health: "attention", status: ["paused"] })).toEqual(["leaked"]);
+    const narrow = await newKey(org, { group: other, insert: { name: "asks" }, expiresAt: later });
+    const byKey = reader({ ...narrow.actor, role: "full" });
+    expect([await walk(byKey, { health: "attention" }), await countAttention(byKey)]).toEqual([["elsewhere"], 1]);
+    expect(await countAttention((await setting()).actor)).toBe(0);
+  });
+});
+
 describe("a filter by health finds the keys of which their insight says it", () => {
   const now = Date.now();
   const instant = (days: number) => new Date(now + days * DAY);
   const maybe = (...days: number[]) => fc.constantFrom(null, ...days.map(instant));
   const state = fc.record({
-    ...{ revokedAt: maybe(), expiresAt: maybe(-1, 5, 20, 300), leakedAt: maybe(-1, 0.1), lastUsedAt: maybe(-100, -91, -89, -1) },
+    ...{ revokedAt: maybe(), expiresAt: maybe(-1, 5, 20, 300), lastUsedAt: maybe(-100, -91, -89, -1) },
     ...{ createdAt: fc.constantFrom(-200, -91, -10).map(instant), notBefore: maybe(-95, -3, 3), pausedAt: maybe(-1) },
-    rotation: maybe(-1, 1),
+    ...{ rotation: maybe(-1, 1), leakedAt: maybe(-1), oldLeakedAt: maybe(-1) },
     requestsPerMinute: fc.constantFrom(null, 10, 20),
     environment: fc.constantFrom("live" as const, "test" as const),
     /** Calls of one minute: how many hours ago, how many passed, how many were refused why. */
@@ -179,9 +211,13 @@ describe("a filter by health finds the keys of which their insight says it", () 
 
   test("for random keys", async () => {
     const { org, group, actor } = await setting();
-    for (const { rotation, calls, reason, environment, lastUsedAt, ...data } of fc.sample(state, { numRuns: 60, seed: 42 })) {
+    for (const { rotation, leakedAt, oldLeakedAt, calls, reason, environment, lastUsedAt, ...data } of fc.sample(state, {
+      numRuns: 60,
+      seed: 42,
+    })) {
       const key = await newKey(org, { group, insert: { environment }, ...data, ...(lastUsedAt === null ? {} : { lastUsedAt }) });
-      if (rotation !== null) await retire(key, { endsAt: rotation });
+      await writer().keySecret.updateMany({ where: { keyId: key.id }, data: { leakedAt } });
+      if (rotation !== null) await retire(key, { endsAt: rotation, leakedAt: oldLeakedAt });
       await callsOf(org, key, calls, reason);
     }
     const ids = (await listKeys(actor, { limit: 100 })).data.map(({ id }) => id);
@@ -194,5 +230,14 @@ describe("a filter by health finds the keys of which their insight says it", () 
       expect(said.length, code).toBeGreaterThan(0);
       expect(said.length, code).toBeLessThan(60);
     }
+    // What needs somebody: the list, its pages, its number and the rule say the same of each.
+    const all = (await listKeys(actor, { limit: 100 })).data;
+    const healthOf = new Map(insights.map(({ key_id, health }) => [key_id, health]));
+    const asking = all.filter((key) => needsAttention(key, healthOf.get(key.id) ?? [])).map(({ name }) => name);
+    expect(await walk(actor, { health: "attention" })).toEqual(asking);
+    expect(await countAttention(actor)).toBe(asking.length);
+    expect(asking.length).toBeGreaterThan(5);
+    const calm = all.filter(({ status, name }) => !["revoked", "expired"].includes(status) && !asking.includes(name));
+    expect(calm.map(({ status }) => status)).toEqual(expect.arrayContaining(["paused", "scheduled"]));
   });
 });

@@ -3,9 +3,9 @@ import type { Can } from "@/lib/access/permissions";
 import { now } from "@/lib/clock";
 import { fromCursor, page } from "@/lib/cursor";
 import { db, Prisma } from "@/lib/db";
-import { EXPIRING_DAYS, UNUSED_DAYS } from "@/lib/keys/health";
+import { asks, EXPIRING_DAYS, UNUSED_DAYS } from "@/lib/keys/health";
 import { keysInTrouble } from "@/lib/keys/insight";
-import type { HealthCode, Key, KeyFilter, KeySort, KeyStatus } from "@/lib/keys/schema";
+import { type HealthCode, healthCodes, type Key, type KeyFilter, type KeySort, type KeyStatus } from "@/lib/keys/schema";
 import { type KeyRow, toKey, visible, visibleSql, WITH } from "@/lib/keys/view";
 import type { List } from "@/lib/schema";
 
@@ -25,7 +25,7 @@ export async function listKeys(actor: Can<"keys.read">, query: KeyFilter): Promi
   if (environment !== undefined) conditions.push(sql`k."environment" = ${environment}`);
   if (parent_id !== undefined) conditions.push(sql`k."parentId" = ${parent_id}`);
   if (status !== undefined) conditions.push(sql`${statusSql(at)} = any(${status})`);
-  if (health !== undefined) conditions.push(await withHealth(actor, health, at));
+  if (health !== undefined) conditions.push(health === "attention" ? await withAttention(actor, at) : await withHealth(actor, health, at));
   if (q) conditions.push(sql`(strpos(lower(k."name"), lower(${q})) > 0 or starts_with(k."prefix", ${q}) or k."id" = ${q})`);
   if (mark !== null) conditions.push(after(sort, mark[0] ?? "", mark[1] ?? ""));
   const down = Prisma.raw(sort.down ? "desc" : "asc");
@@ -87,23 +87,48 @@ function statusSql(at: number): Prisma.Sql {
 
 /** What healthOf() finds, asked of all keys at once. */
 async function withHealth(actor: Can<"keys.read">, code: HealthCode, at: number): Promise<Prisma.Sql> {
-  const alive = sql`k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)})`;
+  if (isOfUsage(code)) return isOneOf((await keysInTrouble(actor, [code], at))[code]);
+  return sql`${alive(at)} and ${plainly(code, at)}`;
+}
+
+/** What asks() finds in it, asked of all keys at once. Usage is looked through only for keys of which nothing else asks already. */
+async function withAttention(actor: Can<"keys.read">, at: number): Promise<Prisma.Sql> {
+  const isOn = sql`k."pausedAt" is null and (k."notBefore" is null or k."notBefore" <= ${new Date(at)})`;
+  const asking = (code: HealthCode, so: Prisma.Sql) => (asks("paused", code) ? so : sql`(${so} and ${isOn})`);
+  const codes = healthCodes.filter((code) => asks("active", code));
+  const plain = codes.filter((code) => !isOfUsage(code)).map((code) => asking(code, plainly(code, at)));
+  const ofUsage = codes.filter(isOfUsage);
+  const found = await keysInTrouble(actor, ofUsage, at, sql`(${Prisma.join(plain, " or ")}) is not true`);
+  const any = [...plain, ...ofUsage.map((code) => asking(code, isOneOf(found[code])))];
+  return sql`${alive(at)} and (${Prisma.join(any, " or ")})`;
+}
+
+const isOfUsage = (code: HealthCode) => code === "many_refusals" || code === "close_to_limit";
+const isOneOf = (ids: string[]) => sql`k."id" = any(${ids})`;
+const alive = (at: number) => sql`k."revokedAt" is null and (k."expiresAt" is null or k."expiresAt" > ${new Date(at)})`;
+
+/** Of a key that lives. */
+function plainly(code: Exclude<HealthCode, "many_refusals" | "close_to_limit">, at: number): Prisma.Sql {
   switch (code) {
     case "leaked":
-      return sql`${alive} and exists (select from "KeySecret" s where s."keyId" = k."id" and s."createdAt" <= k."leakedAt"
+      return sql`k."id" in (select s."keyId" from "KeySecret" s where s."leakedAt" is not null
         and (s."endsAt" is null or s."endsAt" > ${new Date(at)}))`;
     case "rotating":
-      return sql`${alive} and ${rotating(at)}`;
+      return rotating(at);
     case "expires_soon":
-      return sql`${alive} and k."expiresAt" <= ${soon(at)}`;
+      return sql`k."expiresAt" <= ${soon(at)}`;
     case "unused":
-      return sql`${alive} and coalesce(k."lastUsedAt", greatest(k."createdAt", k."notBefore")) <= ${new Date(at - UNUSED_DAYS * DAY)}`;
+      return sql`coalesce(k."lastUsedAt", greatest(k."createdAt", k."notBefore")) <= ${new Date(at - UNUSED_DAYS * DAY)}`;
     case "no_expiry":
-      return sql`${alive} and k."expiresAt" is null`;
-    case "many_refusals":
-    case "close_to_limit":
-      return sql`k."id" = any(${await keysInTrouble(actor, code, at)})`;
+      return sql`k."expiresAt" is null`;
   }
+}
+
+/** How many keys need somebody: as many as the list of health=attention has. */
+export async function countAttention(actor: Can<"keys.read">): Promise<number> {
+  const [row] = await db.$queryRaw<{ count: number }[]>`
+    select count(*)::int as "count" from "Key" k where ${visibleSql(actor)} and ${await withAttention(actor, now())}`;
+  return row?.count ?? 0;
 }
 
 export type KeyCounts = Record<KeyStatus | "all" | "live" | "ended", number>;

@@ -25,7 +25,7 @@ export const keyStatuses = ["revoked", "expired", "paused", "scheduled", "rotati
 export type KeyStatus = (typeof keyStatuses)[number];
 
 const Metadata = z
-  .record(z.string().min(1).max(64), z.string().max(500), "must be an object of texts")
+  .record(z.string().min(1).max(64), z.string().max(500))
   .refine(
     (m) => Object.keys(m).length <= 50 && new TextEncoder().encode(JSON.stringify(m)).length <= 4096,
     "may have at most 50 pairs and 4 KB",
@@ -40,7 +40,7 @@ export const CreateKey = z.strictObject({
   scopes: z.array(z.enum(scopes, "is not a scope")).min(1, "needs at least one scope").max(scopes.length).optional(),
   expires_at: Instant.nullable().optional(),
   not_before: Instant.nullable().optional(),
-  rate_limit_rpm: z.int("must be a whole number").min(1, "must be at least 1").max(1_000_000).nullable().optional(),
+  rate_limit_rpm: z.int().min(1).max(1_000_000).nullable().optional(),
   allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
   metadata: Metadata.optional(),
   owner: z.enum(["member", "organization"], "must be member or organization").optional(),
@@ -130,15 +130,21 @@ export const BulkKeys = z
     ids: z.array(z.string().max(64)).min(1, "needs at least one key").max(1_000, "may have at most 1000 keys"),
     group_id: z.string().optional().describe("where to move them"),
     reason: Reason,
+    revoke_children: z.boolean().optional().describe("also the keys that they made, and those that these made"),
     dry_run: z.boolean().optional(),
   })
   .refine((body) => (body.action === "move") === (body.group_id !== undefined), {
     path: ["group_id"],
     message: "belongs to a move, and only there",
+  })
+  .refine((body) => body.action === "revoke" || body.revoke_children === undefined, {
+    path: ["revoke_children"],
+    message: "belongs to a revocation, and only there",
   });
 export type BulkKeys = z.output<typeof BulkKeys>;
 export const BulkResult = z.object({
   dry_run: z.boolean(),
+  /** Those asked for, in their order, then the children that go with them. */
   data: z.array(
     z.object({
       key: Key,
@@ -162,6 +168,9 @@ export const Health = z.object({
 });
 export type Health = z.output<typeof Health>;
 
+/** `attention`: whatever asks for somebody. */
+export const healthFilters = [...healthCodes, "attention"] as const;
+
 export const keySorts = ["-created", "created", "name", "-last_used", "last_used", "-calls", "expires"] as const;
 export type KeySort = (typeof keySorts)[number];
 export const KeyList = ListOf(Key);
@@ -181,7 +190,10 @@ export const KeyFilter = z.object({
     .describe(`${keyStatuses.join(", ")}: one, or several with commas between`),
   environment: z.enum(environments, `must be one of ${environments.join(", ")}`).optional(),
   q: z.string().trim().max(100).optional(),
-  health: z.enum(healthCodes, `must be one of ${healthCodes.join(", ")}`).optional(),
+  health: z
+    .enum(healthFilters, `must be one of ${healthFilters.join(", ")}`)
+    .optional()
+    .describe("attention: of which something asks for somebody"),
   /** Keys that this one made. */
   parent_id: z.string().max(64).optional(),
   sort: z.enum(keySorts, `must be one of ${keySorts.join(", ")}`).optional(),
@@ -228,11 +240,17 @@ export const RotationView = z.object({
 });
 export type RotationView = z.output<typeof RotationView>;
 
+/** Before so many accepted calls over so many days there may be callers that were not heard yet, such as what runs once a week. */
+export const enoughCalls = 50;
+export const enoughDays = 7;
 /** What 30 days of accepted calls suggest: the addresses seen as an allowlist, and the scopes really used. */
 export const Suggestions = z.object({
-  /** From when calls are looked at: 30 days ago, or later where there are more than can be looked through. */
+  /** The first of the accepted calls looked at: of 30 days, or of less where there are more than can be looked through. */
   since: z.string(),
   calls: z.int(),
+  enough: z
+    .boolean()
+    .describe(`at least ${enoughCalls} accepted calls over at least ${enoughDays} days: less is no ground to refuse others`),
   /** The busiest 100. */
   addresses: z.array(z.object({ ip: z.string(), country: z.string().nullable(), ...Seen })),
   address_count: z.int(),
@@ -367,7 +385,7 @@ export const VerifyKey = z.strictObject({
   scope: z.string().min(1).max(64).optional(),
   access: z.enum(accesses, `must be one of ${accesses.join(", ")}`).optional(),
   ip: z.string().max(64).optional(),
-  cost: z.int("must be a whole number").min(0, "must be 0 or more").max(1_000_000).optional(),
+  cost: z.int().min(0, "must be 0 or more").max(1_000_000).optional(),
 });
 export type VerifyKey = z.output<typeof VerifyKey>;
 

@@ -7,7 +7,7 @@ import { env } from "@/lib/env";
 import { listGroups } from "@/lib/groups/groups";
 import { keyInsights } from "@/lib/keys/insight";
 import { getKey } from "@/lib/keys/keys";
-import { countKeys, listKeys } from "@/lib/keys/list";
+import { countAttention, countKeys, listKeys } from "@/lib/keys/list";
 import { KeyFilter } from "@/lib/keys/schema";
 import { getOrg } from "@/lib/orgs/orgs";
 
@@ -25,7 +25,7 @@ export default async function KeysPage({ params, searchParams }: Props) {
   const filter = { ...readFilter(Filter, await searchParams), limit: LIMIT };
   const reader = authorize(actor, "keys.read");
   const first = listKeys(reader, filter);
-  const [initial, insights, counts, groups, organization, parent] = await Promise.all([
+  const [initial, insights, counts, attention, groups, organization, parent] = await Promise.all([
     first,
     first.then(({ data }) =>
       data.length === 0
@@ -36,6 +36,7 @@ export default async function KeysPage({ params, searchParams }: Props) {
           ),
     ),
     countKeys(reader),
+    countAttention(reader),
     listGroups(authorize(actor, "groups.read"), { limit: 1000 }),
     getOrg(authorize(actor, "org.read")),
     filter.parent_id === undefined ? null : getKey(reader, filter.parent_id).catch(() => null),
@@ -47,7 +48,7 @@ export default async function KeysPage({ params, searchParams }: Props) {
       filter={filter}
       initial={initial}
       initialInsights={insights}
-      counts={counts}
+      counts={{ ...counts, attention }}
       groups={groups.data.map(({ id, name }) => ({ id, name }))}
       parent={parent?.name ?? null}
       create={
