@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { resolve } from "node:path";
 import type { Duplex } from "node:stream";
 import next from "next";
+import { parseAndValidateFlightRouterState } from "next/dist/server/app-render/parse-and-validate-flight-router-state.js";
 import { type Front, handOn, receive } from "@/lib/auth/front";
 import { backgroundDone } from "@/lib/background";
 import { loadCountries } from "@/lib/country";
@@ -10,10 +11,11 @@ import { openDeployment } from "@/lib/deployment";
 import { ConfigError, type Env, parseEnv, provideEnv } from "@/lib/env";
 import { AppError, toErrorBody } from "@/lib/errors";
 import { API_PATHS, handle } from "@/lib/http/app";
-import { type Answer, fromNode, toNode } from "@/lib/http/call";
+import { type Answer, fromNode, joined, toNode } from "@/lib/http/call";
 import { newId } from "@/lib/ids";
 import { openForms } from "@/lib/keys/forms";
 import { startSweepingHandOvers } from "@/lib/keys/hand-over";
+import { startTakingUpLeaks } from "@/lib/keys/leaks";
 import { cutSecrets } from "@/lib/keys/secret";
 import { lease, openLease } from "@/lib/leases";
 import { startQuotas } from "@/lib/limits/quota";
@@ -85,9 +87,11 @@ async function startNode(): Promise<() => Promise<void>> {
   await openForms();
   const giveBackQuota = startQuotas(() => usageBacklog().waiting === 0);
   const stopSweeping = startSweepingHandOvers();
+  const stopTakingUp = startTakingUpLeaks();
   return async () => {
     try {
       stopSweeping();
+      stopTakingUp();
       await backgroundDone(8_000);
       await giveBackQuota();
       await stopRecording();
@@ -132,8 +136,12 @@ function handler(env: Env, pages: Handler): Handler {
       return;
     }
     handOn(request, front);
+    tidyForNext(request);
     const path = url.split("?", 1)[0] as string;
+    if (API_PATHS.test(path) || UNCOMPRESSED.test(path)) delete request.headers["accept-encoding"];
     if (!API_PATHS.test(path)) {
+      if (!PAGE_METHODS.includes(request.method ?? "")) return refuse(response, 405, PAGE_METHODS);
+      if (request.method === "POST" && !READS_POST.test(path)) request.method = "GET";
       const { live, test } = env.keyPrefixes;
       const clean = cutSecrets(url, [live, test]);
       if (clean !== url) return goTo(response, clean);
@@ -145,9 +153,34 @@ function handler(env: Env, pages: Handler): Handler {
   };
 }
 
+/** POST: of a form that was sent before its script had come. It is the page again; Next would look for a server action, and there is none. */
+const PAGE_METHODS = ["GET", "HEAD", "POST"];
+const READS_POST = /^\/(api\/auth|_next|__nextjs)/;
+/** Answers with secrets of a visitor's own beside what somebody else may have put into the address: their length would tell (BREACH). */
+const UNCOMPRESSED = /^\/(api\/auth|hand-over|invites|reset)([/?]|$)/;
+
+/** Takes from a request what Next would answer 500 to, by its own judgement, and gives it what Node keeps back. */
+function tidyForNext(request: IncomingMessage): void {
+  const { headers } = request;
+  const authorization = joined(request, "authorization");
+  if (authorization !== null) headers.authorization = authorization;
+  const tree = headers["next-router-state-tree"];
+  if (tree !== undefined && !isRouterState(tree)) delete headers["next-router-state-tree"];
+}
+
+function isRouterState(header: string | string[]): boolean {
+  try {
+    parseAndValidateFlightRouterState(header);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A key in a page's address would stand in the page, in the history and in what the browser tells others: its start is enough. */
 function goTo(response: ServerResponse, location: string): void {
-  response.writeHead(303, { Location: location, "Cache-Control": "no-store", "Content-Length": "0" }).end();
+  const here = location.replace(/^[/\\\s]+/, "/"); // two of them begin another host's address
+  response.writeHead(303, { Location: here, "Cache-Control": "no-store", "Content-Length": "0" }).end();
 }
 
 /** A page that needs the database while there is none. It asks again by itself. */
@@ -169,10 +202,11 @@ const UNREADABLE: Record<number, string> = {
 };
 
 /** In its turn among the answers of its connection, which is closed then. */
-function refuse(response: ServerResponse, status: number): void {
+function refuse(response: ServerResponse, status: number, allowed: readonly string[] = []): void {
   const id = newId("req");
   const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
   response.shouldKeepAlive = false;
+  if (allowed.length > 0) response.setHeader("Allow", allowed.join(", "));
   response.writeHead(status, plainHeaders(id)).end(JSON.stringify(toErrorBody(error, id, Date.now())));
 }
 

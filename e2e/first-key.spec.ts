@@ -37,6 +37,13 @@ test("a newcomer gets from npm start to a key that works, sees its calls, and en
       await expectAccessible(page);
     });
 
+    await test.step("where nobody has called yet, the next step is one that can be made", async () => {
+      for (const place of ["usage", "logs"]) {
+        await page.goto(`/orgs/kestrel-papers/${place}`);
+        await expect(page.getByRole("main").getByRole("link", { name: "Create group" })).toBeVisible();
+      }
+    });
+
     await test.step("the first group leads on to the first key", async () => {
       await page.getByRole("link", { name: "Keys", exact: false }).first().click();
       await expect(page.getByRole("heading", { name: "Keys", level: 1 })).toBeVisible();
@@ -80,6 +87,10 @@ test("a newcomer gets from npm start to a key that works, sees its calls, and en
       ).toBeVisible();
       await page.getByRole("dialog").getByRole("button", { name: "Done" }).click();
       await expect(page.getByRole("dialog")).toBeHidden();
+      // A list of all keys, and somewhere to go on from by keyboard.
+      await expect(page).toHaveURL(/\/orgs\/[^/]+\/keys$/);
+      await expect(page.getByRole("button", { name: /^Remove filter/ })).toHaveCount(0);
+      await expect(page.getByRole("main")).toBeFocused();
     });
 
     await test.step("a call comes to the key's page on its own: count, address, chart, request", async () => {
@@ -94,6 +105,8 @@ test("a newcomer gets from npm start to a key that works, sees its calls, and en
       await expect(page.getByText("127.0.0.1").first()).toBeVisible();
       await expect(page.locator("svg.recharts-surface").first()).toBeVisible();
       await expectAccessible(page);
+      await page.goto("/orgs/kestrel-papers");
+      await expect(page.getByText("said from 20 calls on")).toBeVisible();
     });
 
     await test.step("the log and the audit log tell the same, also over HTTP", async () => {

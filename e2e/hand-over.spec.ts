@@ -34,12 +34,14 @@ test("a fresh secret is handed over by link: shown once to who opens it, and the
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill("Invoice intake");
   await dialog.getByRole("button", { name: "Generate key" }).click();
+  await expect(dialog.getByRole("button", { name: "Copy secret" })).toBeFocused();
   await dialog.getByRole("button", { name: /Hand over by link/ }).click();
   await dialog.getByLabel("For whom").fill("Ana from Kestrel");
   await dialog.getByRole("radio", { name: "72 hours" }).click();
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Make link" }).click();
   await expect(dialog.getByRole("heading", { name: "for Ana from Kestrel" })).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Copy link" })).toBeFocused();
   await picture("link", page);
   await expectAccessible(page);
   // The link was not copied yet: leaving asks as before.
@@ -52,6 +54,8 @@ test("a fresh secret is handed over by link: shown once to who opens it, and the
   await dialog.getByRole("button", { name: "Copy link" }).click();
   await dialog.getByRole("button", { name: "Done" }).click();
   await expect(dialog).toBeHidden();
+  // Opened by its address: no button is there to go back to.
+  await expect(page.getByRole("main")).toBeFocused();
 
   const receiver = await elsewhere(browser, baseURL);
   const faults: string[] = [];

@@ -186,7 +186,7 @@ test.describe("the page of a key", () => {
       await route.fulfill({ response: answer, json: { ...(await answer.json()), enough: true } });
     });
     await page.reload();
-    await expect(card.getByText(/The other \d+ cannot be judged/)).toBeVisible();
+    await expect(card.getByText(/^\d+ of its \d+ scopes cannot be judged/)).toBeVisible();
     await page.getByRole("button", { name: "Review addresses…" }).click();
     await expect(dialog().getByLabel("Allowed addresses")).toHaveValue("127.0.0.1");
     await dialog().getByRole("button", { name: "Save changes" }).click();
@@ -265,6 +265,10 @@ test.describe("the page of a key", () => {
     await open();
     await expect(leaked).toBeVisible();
     await expect(leaked.getByText("https://paste.example/abc")).toBeVisible();
+    // Its badge says so wherever it stands.
+    await page.goto(`/orgs/${person.org}`);
+    await expect(page.getByRole("main").getByText("Leaked", { exact: true })).toBeVisible();
+    await open();
     await leaked.getByRole("button", { name: "Rotate at once…" }).click();
     await expect(dialog().getByRole("radio", { name: "At once" })).toBeChecked();
     await dialog().getByRole("button", { name: "Rotate secret" }).click();

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { callAs, expect, expectAccessible, type Person, test } from "./console";
 
 type Made = { id: string; secret: string; name: string; key_prefix: string };
@@ -147,9 +147,42 @@ test("a status without a tab is a filter of its own", async ({ page, person }) =
   await expect.poll(() => namesOf(page)).toEqual(["Works"]);
   await page.getByRole("button", { name: "Remove filter: Status" }).click();
   await expect.poll(() => namesOf(page)).toEqual(["Ended", "Works"]);
+  // One number of keys everywhere: those that have not ended, which are counted apart.
+  await expect(page.getByText("1 key in 1 group. It needs you. 1 more is revoked or expired.")).toBeVisible();
+  await expect(page.getByRole("navigation").getByRole("link", { name: /^Keys\s*1$/ })).toBeVisible();
   await page.getByRole("link", { name: /^Revoked and expired/ }).click();
   await expect.poll(() => namesOf(page)).toEqual(["Ended"]);
   await expect(page.getByRole("button", { name: "Remove filter: Status" })).toHaveCount(0);
+});
+
+test("a prefix is whole at every width, and a name has most of the room", async ({ page, person }) => {
+  const group = await makeGroup(page, person, "Customs and declarations");
+  for (const environment of ["live", "test"])
+    await makeKey(page, person, { name: `Reconciliation of carriers, ${environment}`, environment, group_id: group.id });
+  await page.goto(`/orgs/${person.org}/keys`);
+  /** Of elements that show a text, how many points of it are cut off, and lines it takes beyond the first. */
+  const cut = (where: Locator) =>
+    where.evaluateAll((shown) =>
+      shown.map((one) => {
+        const range = document.createRange();
+        range.selectNodeContents(one);
+        const ends = [one, one.parentElement as Element].map((box) => box.getBoundingClientRect().right);
+        return Math.max(0, Math.round(range.getBoundingClientRect().right - Math.min(...ends))) + range.getClientRects().length - 1;
+      }),
+    );
+  const prefixes = page.locator("td .mono").filter({ hasText: /^lk_(live|test)_/ });
+  for (const width of [390, 768, 899, 900, 1099, 1100, 1220, 1221, 1340, 1341, 1440, 1520, 1521]) {
+    await page.setViewportSize({ width, height: 900 });
+    await expect.poll(() => cut(prefixes), `at ${width}`).toEqual([0, 0]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), `at ${width}`).toBeLessThanOrEqual(0);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  expect(await cut(page.locator("td bdi[title].font-medium"))).toEqual([0, 0]);
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const box of await page.getByRole("checkbox", { name: /^Select Reconciliation/ }).all()) await box.click();
+  await barOf(page).getByRole("button", { name: "Revoke…" }).click();
+  await expect(page.getByRole("dialog").getByText("Nobody called with them in the last 24 hours.")).toBeVisible();
+  expect(await cut(page.getByRole("dialog").locator("td .mono"))).toEqual([0, 0]);
 });
 
 test("many keys are paused after a look at what would happen, and taken back", async ({ page, person, context, baseURL }) => {

@@ -39,6 +39,7 @@ test("a finder hands a key in, and it stops working", async ({ page, person, bro
 
   await page.goto(`/orgs/${person.org}/keys/${key.id}`);
   await expect(page.getByText("Leaked").first()).toBeVisible();
+  await expect(page.getByText(/^Revoked on .* by this organization’s policy: somebody reported/)).toBeVisible();
 });
 
 test.describe("before the script has loaded", () => {

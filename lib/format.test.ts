@@ -115,14 +115,32 @@ describe("relative time ends after a day", () => {
   test.each([
     [ahead(30 * second), "now"],
     [ahead(12 * minute), "in 12 min"],
-    [ahead(17.9 * hour), "in 17 h"],
+    [ahead(59.6 * minute), "in 1 h"],
+    [ahead(17.9 * hour), "in 18 h"],
+    [ahead(23.6 * hour), "in 1 day"],
     [ahead(day), "in 1 day"],
     [ahead(3 * day + hour), "in 3 days"],
     [ahead(50 * day), "in 7 weeks"],
-    [ahead(114 * day), "in 3 months"],
+    [ahead(114 * day), "in 4 months"],
     [ahead(800 * day), "in 2 years"],
     [ago(3 * day), "3 days ago"],
-  ])("%s is %s away", (at, text) => expect(plain(formatUntil(at, now))).toBe(text));
+  ])("%s is %s away", (at, text) => expect(plain(formatUntil(at, now, "UTC"))).toBe(text));
+
+  test.each([
+    [30, "in 4 weeks"],
+    [90, "in 3 months"],
+    [365, "in 1 year"],
+    [730, "in 2 years"],
+  ])("what was asked for, %s days, is said a moment later", (days, text) =>
+    expect(plain(formatUntil(ahead(days * day - 3 * second), now, "UTC"))).toBe(text),
+  );
+
+  test.each([
+    ["2026-11-23T00:30:00Z", "UTC", "in 3 days"],
+    ["2026-11-23T23:59:59Z", "UTC", "in 3 days"],
+    ["2026-11-23T23:59:59Z", "Europe/Paris", "in 4 days"],
+    ["2026-11-23T00:30:00Z", "America/New_York", "in 2 days"],
+  ])("%s in %s is %s: the days that its date is away", (iso, zone, text) => expect(formatUntil(new Date(iso), now, zone)).toBe(text));
 });
 
 describe("dates", () => {

@@ -70,11 +70,11 @@ export function formatRelative(at: Date, now: Date, timeZone?: string): string {
   return `${Math.floor(ago / hour)}${fixed}h ago`;
 }
 
-/** "in 17 h", "in 3 days", "in 7 weeks", "in 4 months", "in 2 years"; past: "3 days ago". */
-export function formatUntil(at: Date, now: Date): string {
+/** "in 18 h", "in 3 days", "in 7 weeks", "in 4 months", "in 1 year", to the nearest; past: "3 days ago". Days are those of the zone's calendar. */
+export function formatUntil(at: Date, now: Date, timeZone?: string): string {
   const left = at.getTime() - now.getTime();
   if (Number.isNaN(left)) return missing;
-  const words = span(Math.abs(left));
+  const words = span(Math.abs(left), Math.abs(daysBetween(now, at, timeZone)));
   return words === null ? "now" : left > 0 ? `in ${words}` : `${words} ago`;
 }
 
@@ -125,11 +125,10 @@ export function formatExact(at: Date, timeZone?: string): string {
 /** "Today, 20 November", "Yesterday, 19 November", "Wednesday, 18 November", with the year when it is another one. */
 export function formatDayHeading(at: Date, now: Date, timeZone?: string): string {
   const date = parts(at, { day: "numeric", month: "long" }, timeZone, "{day} {month}");
-  const key = (instant: Date) => parts(instant, { year: "numeric", month: "2-digit", day: "2-digit" }, timeZone, "{year}-{month}-{day}");
-  const distance = Math.round((Date.parse(key(now)) - Date.parse(key(at))) / day);
+  const distance = daysBetween(at, now, timeZone);
   const name = distance === 0 ? "Today" : distance === 1 ? "Yesterday" : parts(at, { weekday: "long" }, timeZone, "{weekday}");
-  const year = key(at).slice(0, 4);
-  return `${name}, ${date}${year === key(now).slice(0, 4) ? "" : ` ${year}`}`;
+  const year = calendarDay(at, timeZone).slice(0, 4);
+  return `${name}, ${date}${year === calendarDay(now, timeZone).slice(0, 4) ? "" : ` ${year}`}`;
 }
 
 /** "9c4107fe…5a1ed7b2" as "9c41 07fe … 5a1e d7b2"; a short one stays whole. Nothing else is ever cut in the middle. */
@@ -153,15 +152,23 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return `${large}${fixed}${largeUnit}${small ? `${fixed}${small}${fixed}${smallUnit}` : ""}`;
 }
 
-function span(ms: number): string | null {
+/** Beside a date it must count as the reader does: `days` apart on the calendar. */
+function span(ms: number, days: number): string | null {
   if (ms < minute) return null;
-  if (ms < hour) return `${Math.floor(ms / minute)}${fixed}min`;
-  if (ms < day) return `${Math.floor(ms / hour)}${fixed}h`;
-  const days = Math.floor(ms / day);
-  if (days < 14) return count(days, "day");
-  if (days < 61) return count(Math.floor(days / 7), "week");
-  if (days < 730) return count(Math.floor(days / 30.44), "month");
-  return count(Math.floor(days / 365.25), "year");
+  if (ms < 59.5 * minute) return `${Math.round(ms / minute)}${fixed}min`;
+  if (ms < 23.5 * hour) return `${Math.round(ms / hour)}${fixed}h`;
+  if (days < 14) return count(Math.max(1, days), "day");
+  if (days < 61) return count(Math.round(days / 7), "week");
+  const months = Math.round(days / 30.44);
+  return months < 24 && months !== 12 ? count(months, "month") : count(Math.round(days / 365.25), "year");
+}
+
+function calendarDay(at: Date, timeZone: string | undefined): string {
+  return parts(at, { year: "numeric", month: "2-digit", day: "2-digit" }, timeZone, "{year}-{month}-{day}");
+}
+
+function daysBetween(from: Date, to: Date, timeZone: string | undefined): number {
+  return Math.round((Date.parse(calendarDay(to, timeZone)) - Date.parse(calendarDay(from, timeZone))) / day);
 }
 
 function count(many: number, unit: string): string {

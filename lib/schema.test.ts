@@ -70,6 +70,22 @@ describe("a name is only text", () => {
     expect(Name.safeParse(value).success).toBe(false);
   });
 
+  test.each([
+    ["a zero width non-joiner", 0x200c],
+    ["a zero width joiner", 0x200d],
+    ["a soft hyphen", 0xad],
+    ["a Hangul filler", 0x3164],
+    ["a Hangul choseong filler", 0x115f],
+    ["a half-width Hangul filler", 0xffa0],
+    ["a tag", 0xe0041],
+    ["a variation selector", 0xfe0f],
+    ["an empty Braille cell", 0x2800],
+  ])("of %s alone there would be nothing to see", (_, code) => {
+    const [alone, many] = [String.fromCodePoint(code), String.fromCodePoint(code, 0x20, code)];
+    for (const text of [alone, many]) expect(Name.safeParse(text).error?.issues[0]?.message).toBe("needs a character that can be seen");
+    expect(Name.safeParse(`a${alone}`).success).toBe(true);
+  });
+
   test("may be as long as it says", () => {
     expect(Name.safeParse("x".repeat(100)).success).toBe(true);
   });
@@ -88,6 +104,12 @@ describe("an instant", () => {
     ["2026-12-31", false],
     ["2026-13-01T00:00:00Z", false],
     ["2026-12-31T24:00:00Z", false],
+    // PostgreSQL and JavaScript say years of five digits each in their own way, or not at all.
+    ["9999-12-31T23:59:59.999Z", true],
+    ["9999-12-31T23:59:59+00:01", true],
+    ["9999-12-31T23:59:59-00:01", false],
+    ["9999-12-31T23:59:59-14:00", false],
+    ["+010000-01-01T00:00:00Z", false],
     ["tomorrow", false],
     ["1767225599", false],
     ["", false],
@@ -104,6 +126,7 @@ describe("a date or an instant", () => {
     ["2026-11-20T12:00:00.000+05:30", true],
     ["2026-11-20T12:00:00", true],
     ["9999-12-31", true],
+    ["9999-12-31T23:59:59-14:00", false],
     ["2026-02-29", false],
     ["2026-02-30", false],
     ["2026-11-31", false],
@@ -141,6 +164,7 @@ describe("a range", () => {
     [{ start: "2028-02-28", end: "2028-02-29" }, ["2028-02-28T00:00:00.000Z", "2028-03-01T00:00:00.000Z"]],
     [{ start: "2026-11-20T10:00:00+02:00", end: "2026-11-20T10:00:00Z" }, ["2026-11-20T08:00:00.000Z", "2026-11-20T10:00:00.000Z"]],
     [{ start_date: "2026-11-20", end: "2026-11-21T12:00:00Z" }, ["2026-11-20T00:00:00.000Z", "2026-11-21T12:00:00.000Z"]],
+    [{ start: "9999-12-31", end: "9999-12-31" }, ["9999-12-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z"]],
     // Without a zone: UTC, as a day is, wherever the server stands.
     [{ start: "2026-11-20T10:00:00" }, ["2026-11-20T10:00:00.000Z", null]],
     [{ start: "2026-11-20T10:00" }, ["2026-11-20T10:00:00.000Z", null]],
@@ -176,7 +200,7 @@ describe("a page's size", () => {
     expect(read(text).data).toEqual({ limit: size });
   });
 
-  test.each(["0", "-1", "1001", "1.5", "abc", "", "NaN", "Infinity"])("%s is refused", (text) => {
+  test.each(["0", "-1", "1001", "1.5", "abc", "", "NaN", "Infinity", "1e2", "0x10", "+5", " 5", "5.0", "٥"])("%s is refused", (text) => {
     expect(read(text).success).toBe(false);
   });
 });

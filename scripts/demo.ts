@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { type Access, type Actor, authorize, type Can, type Environment, type Origin, type Role } from "@/lib/access/permissions";
+import {
+  type Access,
+  type Actor,
+  authorize,
+  type Can,
+  type Environment,
+  type Origin,
+  type Permission,
+  type Role,
+  reachOf,
+} from "@/lib/access/permissions";
 import { change } from "@/lib/audit/change";
 import { operatorActor } from "@/lib/auth/actor";
 import { hashPassword } from "@/lib/auth/passwords";
@@ -23,6 +33,7 @@ import type { UsageRecord } from "@/lib/usage/record";
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
+const MINUTE = 60_000;
 const NAME = "Tideline Freight";
 const DOMAIN = "@tideline.example";
 
@@ -45,7 +56,11 @@ interface DemoKey {
   expiresIn?: number;
   /** Calls in the busiest hour of a working day. */
   peak: number;
-  refused: { outcome: string; status: number; share: number } | null;
+  /** Its own limit per minute, and what it sometimes asks for within one. */
+  limit?: number;
+  burst?: number;
+  /** Share of its calls that go where it may not. */
+  astray?: number;
   from: { ip: string; country: string }[];
   agent: string;
   /** Days ago at which it was made, and since which it has been silent. */
@@ -62,7 +77,6 @@ const keys: DemoKey[] = [
     access: "write",
     peak: 34,
     expiresIn: 113,
-    refused: null,
     from: [{ ip: "203.0.113.24", country: "DE" }],
     agent: "node/22.11 undici",
     age: 30,
@@ -74,7 +88,8 @@ const keys: DemoKey[] = [
     access: "full",
     peak: 22,
     expiresIn: 221,
-    refused: { outcome: "insufficient_scope", status: 403, share: 0.01 },
+    scopes: ["status", "documents", "summary", "search", "export", "extract"],
+    astray: 0.01,
     from: [
       { ip: "198.51.100.7", country: "NL" },
       { ip: "198.51.100.9", country: "NL" },
@@ -89,7 +104,8 @@ const keys: DemoKey[] = [
     access: "read",
     peak: 18,
     expiresIn: 49,
-    refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.06 },
+    limit: 30,
+    burst: 36,
     from: [{ ip: "192.0.2.118", country: "FR" }],
     agent: "okhttp/5.0",
     age: 30,
@@ -101,7 +117,6 @@ const keys: DemoKey[] = [
     access: "full",
     peak: 10,
     expiresIn: 3,
-    refused: null,
     from: [{ ip: "203.0.113.61", country: "DE" }],
     agent: "Go-http-client/2.0",
     age: 30,
@@ -113,7 +128,8 @@ const keys: DemoKey[] = [
     access: "write",
     peak: 8,
     expiresIn: 74,
-    refused: { outcome: "rate_limit_exceeded", status: 429, share: 0.02 },
+    limit: 20,
+    burst: 26,
     from: [{ ip: "2001:db8:4f2::91c", country: "PL" }],
     agent: "Dart/3.9",
     age: 24,
@@ -124,7 +140,6 @@ const keys: DemoKey[] = [
     by: 3,
     access: "full",
     peak: 3,
-    refused: null,
     from: [{ ip: "198.51.100.40", country: "IE" }],
     agent: "curl/8.9.1",
     age: 30,
@@ -136,7 +151,6 @@ const keys: DemoKey[] = [
     access: "read",
     peak: 2,
     expiresIn: 181,
-    refused: null,
     from: [{ ip: "192.0.2.77", country: "IL" }],
     agent: "axios/1.9",
     age: 20,
@@ -149,7 +163,6 @@ const keys: DemoKey[] = [
     environment: "test",
     peak: 4,
     expiresIn: 100,
-    refused: null,
     from: [{ ip: "198.51.100.201", country: "US" }],
     agent: "vitest",
     age: 28,
@@ -162,7 +175,6 @@ const keys: DemoKey[] = [
     scopes: ["export", "status"],
     peak: 1,
     expiresIn: 40,
-    refused: null,
     from: [{ ip: "203.0.113.24", country: "DE" }],
     agent: "curl/8.9.1",
     age: 30,
@@ -176,7 +188,6 @@ const keys: DemoKey[] = [
     environment: "test",
     peak: 0,
     expiresIn: 89,
-    refused: null,
     from: [],
     agent: "",
     age: 9,
@@ -187,7 +198,6 @@ const keys: DemoKey[] = [
     by: 0,
     access: "full",
     peak: 5,
-    refused: null,
     from: [{ ip: "203.0.113.70", country: "DE" }],
     agent: "Java/17",
     age: 30,
@@ -196,11 +206,23 @@ const keys: DemoKey[] = [
   },
 ];
 
-const routes: { method: string; route: string; share: number; latencyMs: number }[] = [
-  { method: "GET", route: "/v1/status", share: 0.62, latencyMs: 4 },
-  { method: "GET", route: "/v1/me", share: 0.2, latencyMs: 6 },
-  { method: "GET", route: "/v1/limits", share: 0.12, latencyMs: 5 },
-  { method: "GET", route: "/v1/logs", share: 0.06, latencyMs: 24 },
+interface DemoRoute {
+  method: string;
+  route: string;
+  permission: Permission;
+  scope: string | null;
+  free?: true;
+  /** Of the calls of a key that may call all of them. */
+  share: number;
+  latencyMs: number;
+}
+
+const routes: DemoRoute[] = [
+  { method: "GET", route: "/v1/status", permission: "data.read", scope: "status", share: 0.52, latencyMs: 4 },
+  { method: "POST", route: "/v1/chat", permission: "data.write", scope: "chat", share: 0.22, latencyMs: 38 },
+  { method: "GET", route: "/v1/me", permission: "self.read", scope: null, share: 0.14, latencyMs: 6 },
+  { method: "GET", route: "/v1/limits", permission: "limits.read", scope: null, free: true, share: 0.07, latencyMs: 5 },
+  { method: "GET", route: "/v1/logs", permission: "logs.read", scope: null, share: 0.05, latencyMs: 24 },
 ];
 
 /** Repeatable: the demo looks alike wherever it is made (xorshift32). */
@@ -237,7 +259,7 @@ async function fill(): Promise<void> {
   }
   const groups = new Map((await db.group.findMany({ where: { orgId: org.id } })).map((group) => [group.name, group.id]));
 
-  const made: { plan: DemoKey; key: NewKey }[] = [];
+  const made: { plan: DemoKey; key: NewKey; secretId: string }[] = [];
   for (const plan of keys.toSorted((a, b) => b.age - a.age)) {
     clock = officeHours(plan.age, 23 * made.length);
     const key = await createKey(authorize(actors[plan.by] as Actor, "keys.create"), {
@@ -247,11 +269,16 @@ async function fill(): Promise<void> {
       access: plan.access,
       owner: plan.by === 0 ? "organization" : "member",
       ...(plan.scopes === undefined ? {} : { scopes: plan.scopes }),
+      ...(plan.limit === undefined ? {} : { rate_limit_rpm: plan.limit }),
       ...(plan.expiresIn === undefined ? {} : { expires_at: new Date(end + plan.expiresIn * DAY).toISOString() }),
     });
-    made.push({ plan, key });
+    const secret = await db.keySecret.findFirstOrThrow({ where: { keyId: key.id } });
+    made.push({ plan, key, secretId: secret.id });
   }
-  const records = made.flatMap(({ plan, key }) => calls(plan, key, end)).toSorted((a, b) => a.at - b.at);
+  const revokedAt = ({ revokedAgo }: DemoKey) => (revokedAgo === undefined ? end : officeHours(revokedAgo, 95));
+  const records = made
+    .flatMap(({ plan, key, secretId }) => calls(plan, key, secretId, end, Math.min(end - (plan.silentFor ?? 0) * DAY, revokedAt(plan))))
+    .toSorted((a, b) => a.at - b.at);
   for (let i = 0; i < records.length; i += 4_000) {
     if (process.stdout.isTTY)
       process.stdout.write(
@@ -262,7 +289,7 @@ async function fill(): Promise<void> {
   process.stdout.write("\n");
   await setQuota(owner, records, monthOf(end));
   for (const { plan, key } of made.filter(({ plan }) => plan.revokedAgo !== undefined)) {
-    clock = officeHours(plan.revokedAgo ?? 0, 95);
+    clock = revokedAt(plan);
     await revokeKey(authorize(owner, "keys.revoke"), key.id, { reason: "Replaced" });
   }
   const guest = await inviteFirstAccount(owner);
@@ -319,26 +346,39 @@ function operator(): Can<"orgs.enable"> {
   return authorize(operatorActor({ id: newId("req", now()), ip: null, country: null, userAgent: "npm run demo" }), "orgs.enable");
 }
 
-/** A key's calls: busy by day, quiet at night and at weekends, some of them refused. */
-function calls(plan: DemoKey, key: NewKey, end: number): UsageRecord[] {
-  const records: UsageRecord[] = [];
+/** A key's calls until `last`: busy by day, quiet at night and at weekends. Refused is what the key's own rules refuse. */
+function calls(plan: DemoKey, key: NewKey, secretId: string, end: number, last: number): UsageRecord[] {
+  const times: number[] = [];
   const first = Math.max(end - 30 * DAY, Date.parse(key.created_at));
-  const last = end - (plan.silentFor ?? 0) * DAY;
-  const secretId = `sec_${key.id.slice(4)}`;
   for (let hour = Math.ceil(first / HOUR) * HOUR; hour < last; hour += HOUR) {
     const date = new Date(hour);
     const day = [0, 6].includes(date.getUTCDay()) ? 0.3 : 1;
     const time = 0.08 + 0.92 * Math.exp(-(((date.getUTCHours() - 12) / 4.5) ** 2));
     const span = Math.min(HOUR, last - hour);
     const count = Math.round((plan.peak * day * time * (0.7 + 0.6 * random()) * span) / HOUR + random() - 0.5);
-    for (let i = 0; i < count; i++) records.push(call(plan, key, secretId, hour + Math.floor(random() * span)));
+    for (let i = 0; i < count; i++) times.push(hour + Math.floor(random() * span));
+    const minute = hour + Math.floor(random() * 60) * MINUTE;
+    const bursts = plan.burst !== undefined && count > 0 && random() < 0.15 && minute + MINUTE <= last;
+    for (let i = 0; bursts && i < (plan.burst ?? 0); i++) times.push(minute + Math.floor(random() * MINUTE));
   }
-  return records;
+  const inMinute = new Map<number, number>();
+  return times
+    .toSorted((a, b) => a - b)
+    .map((at) => {
+      const minute = Math.floor(at / MINUTE);
+      const record = call(plan, key, secretId, at, (inMinute.get(minute) ?? 0) >= (plan.limit ?? Number.POSITIVE_INFINITY));
+      if (record.counted) inMinute.set(minute, (inMinute.get(minute) ?? 0) + 1);
+      return record;
+    });
 }
 
-function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRecord {
-  const route = pickRoute(random());
-  const refused = plan.refused !== null && random() < plan.refused.share ? plan.refused : null;
+function call(plan: DemoKey, key: NewKey, secretId: string, at: number, isFull: boolean): UsageRecord {
+  const route = pickRoute(key, random() < (plan.astray ?? 0));
+  const refused = !mayCall(key, route)
+    ? { status: 403, outcome: "insufficient_scope" }
+    : isFull && !route.free
+      ? { status: 429, outcome: "rate_limit_exceeded" }
+      : null;
   const failed = refused === null && random() < 0.003;
   const from = plan.from[Math.floor(random() * plan.from.length)] ?? { ip: "192.0.2.1", country: "DE" };
   return {
@@ -356,26 +396,32 @@ function call(plan: DemoKey, key: NewKey, secretId: string, at: number): UsageRe
     outcome: refused?.outcome ?? (failed ? "error" : "accepted"),
     latencyUs: Math.round(1000 * (refused === null ? route.latencyMs * Math.exp(random() + random() - 0.6) : 1)),
     credits: 0,
-    counted: refused === null,
+    counted: refused === null && !route.free,
     ip: from.ip,
     country: from.country,
     userAgent: plan.agent,
   };
 }
 
-function pickRoute(at: number): (typeof routes)[number] {
-  let end = 0;
-  for (const route of routes) {
-    end += route.share;
-    if (at < end) return route;
+function mayCall({ access, environment, scopes }: NewKey, { permission, scope }: DemoRoute): boolean {
+  const reach = reachOf({ type: "key", role: access, environment }, permission);
+  return reach !== null && (scope === null || scopes.some((each) => each === scope));
+}
+
+/** One that the key may call, or, astray, one that it may not. */
+function pickRoute(key: NewKey, astray: boolean): DemoRoute {
+  const choice = routes.filter((route) => mayCall(key, route) !== astray);
+  let at = random() * choice.reduce((sum, { share }) => sum + share, 0);
+  for (const route of choice) {
+    at -= route.share;
+    if (at < 0) return route;
   }
-  return routes[0] as (typeof routes)[number];
+  return routes[0] as DemoRoute;
 }
 
 /** The month's requests, as if each had been counted. */
 async function setQuota(actor: Actor, records: UsageRecord[], month: string): Promise<void> {
-  const used = (environment: string) =>
-    records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.status === 200).length;
+  const used = (environment: string) => records.filter((r) => r.environment === environment && monthOf(r.at) === month && r.counted).length;
   const data = (["live", "test"] as const).map((environment) => ({ orgId: actor.orgId, environment, month, used: used(environment) }));
   await change(authorize(actor, "groups.write"), async (tx) => {
     await tx.quotaPeriod.createMany({ data });

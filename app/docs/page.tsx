@@ -6,6 +6,7 @@ import { type Base, Snippet } from "@/components/docs/snippet";
 import { CodeBlock } from "@/components/ui/code-block";
 import { Tabs } from "@/components/ui/tabs";
 import { env } from "@/lib/env";
+import { errorGuide } from "@/lib/http/error-guide";
 
 export const metadata: Metadata = { title: "Quick start" };
 
@@ -182,11 +183,11 @@ const exampleError = `{
   "error": {
     "type": "rate_limit_exceeded",
     "code": "RATE_LIMITED",
-    "message": "This key made its 60 requests of this minute.",
+    "message": "${errorGuide.rate_limit_exceeded.says}",
     "retry_after": 30
   },
   "error_code": "rate_limit_exceeded",
-  "message": "This key made its 60 requests of this minute.",
+  "message": "${errorGuide.rate_limit_exceeded.says}",
   "details": {},
   "request_id": "req_01kq7cw81m4e…",
   "timestamp": "2026-11-20T12:00:30.000Z"

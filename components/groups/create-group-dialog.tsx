@@ -39,7 +39,8 @@ function CreateGroupForm({ org, most, close }: CreateGroupDialogProps & { close:
     onSuccess: async (group) => {
       const isFirst = queries.getQueryData(groupsQuery(org).queryKey)?.data.length === 0;
       for (const name of ["groups", "audit"]) await queries.invalidateQueries({ queryKey: [name, org] });
-      if (isFirst) return router.push(`/orgs/${org}/keys?new=1&group_id=${group.id}`);
+      // The only group is chosen anyway; to name it here would leave the list filtered.
+      if (isFirst) return router.push(`/orgs/${org}/keys?new=1`);
       toastDone(`Group ${group.name} created`);
       close();
     },

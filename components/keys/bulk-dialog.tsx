@@ -307,11 +307,11 @@ function Preview({ action, rows, asked }: { action: Action; rows: BulkResult["da
       <table className="w-full table-fixed">
         <colgroup>
           <col />
-          <col className="w-32 max-md:w-28" />
-          <col className="w-24" />
+          <col className="w-32 max-md:w-24" />
+          <col className="w-24 max-md:w-17" />
         </colgroup>
         <thead>
-          <tr className="*:sticky *:top-0 *:z-1 *:h-8 *:border-b *:border-line *:bg-page *:px-3 *:text-left *:text-sm *:font-quiet *:text-fg-3">
+          <tr className="*:sticky *:top-0 *:z-1 *:h-8 *:border-b *:border-line *:bg-page *:px-3 *:text-left *:text-sm *:font-quiet *:text-fg-3 max-md:*:px-2">
             <th scope="col">Key</th>
             <th scope="col">What happens</th>
             <th scope="col" className="text-right!">
@@ -321,7 +321,7 @@ function Preview({ action, rows, asked }: { action: Action; rows: BulkResult["da
         </thead>
         <tbody>
           {sorted.map(({ key, outcome, calls }) => (
-            <tr key={key.id} className="*:h-11 *:border-b *:border-line *:px-3 last:*:border-0">
+            <tr key={key.id} className="*:h-11 *:border-b *:border-line *:px-3 last:*:border-0 max-md:*:px-2 max-md:*:py-1">
               <td>
                 <span className="flex min-w-0 items-center gap-2.5">
                   <KeyFace prefix={key.key_prefix} off={isOff(key)} />
@@ -329,7 +329,7 @@ function Preview({ action, rows, asked }: { action: Action; rows: BulkResult["da
                     <bdi className="cut text-left font-medium" title={key.name}>
                       {key.name}
                     </bdi>
-                    <span className="mono cut text-sm text-fg-3" translate="no">
+                    <span className="mono text-sm break-all text-fg-3" translate="no">
                       {key.key_prefix}
                     </span>
                   </span>

@@ -14,11 +14,11 @@ import { KeyHealth } from "./key-health";
 import { type KeyAct, KeyRowMenu } from "./key-row-menu";
 import { isOff } from "./key-state";
 
-/** Which columns stay at which width: never health or last used. */
+/** Which columns stay at which width: never health or last used. The name keeps room for a prefix and its pill; the group moves under it. */
 export const columnLook = {
-  group: "max-[1400px]:hidden",
-  expires: "max-[1260px]:hidden",
-  calls: "md:max-[1140px]:hidden",
+  group: "max-[1520px]:hidden",
+  expires: "max-[1340px]:hidden",
+  calls: "md:max-[1220px]:hidden",
 } as const;
 
 type KeyRowProps = {
@@ -59,10 +59,13 @@ export function KeyRow({ org, state: key, group, insight, waiting, box, mayChang
           title={key.name}
           second={
             <>
-              <span className="mono cut" translate="no">
+              <span className="mono min-w-0 break-all whitespace-normal" translate="no">
                 {key.key_prefix}
               </span>
               {key.environment === "test" && <Pill>test</Pill>}
+              <bdi className="cut shrink-[9999] min-[1521px]:hidden compact:hidden" title={group}>
+                {group}
+              </bdi>
             </>
           }
         />
@@ -78,7 +81,7 @@ export function KeyRow({ org, state: key, group, insight, waiting, box, mayChang
       <Td numeric phone="end" className={columnLook.calls}>
         <Calls total={key.request_count} days={insight?.days} waiting={waiting} />
       </Td>
-      <Td phone="start" className="md:pl-6">
+      <Td phone="start" className="min-[900px]:pl-6">
         <LastUsed state={key} insight={insight} />
       </Td>
       <Td phone="hidden" className={columnLook.expires}>

@@ -145,10 +145,10 @@ export function KeysTable({ org, filter, initial, initialInsights, total, groups
           ...(hasBoxes ? [{ width: "44px" }] : []),
           {},
           { width: "132px", className: columnLook.group },
-          { width: "216px" },
+          { width: "208px" },
           { width: "180px", className: columnLook.calls },
-          { width: "200px" },
-          { width: "116px", className: columnLook.expires },
+          { className: "w-[188px] max-[900px]:w-[152px]" },
+          { width: "106px", className: columnLook.expires },
           { width: "52px" },
         ]}
       >
@@ -173,7 +173,7 @@ export function KeysTable({ org, filter, initial, initialInsights, total, groups
           <SortTh filter={filter} orders={{ "-calls": "descending" }} className={columnLook.calls}>
             Calls
           </SortTh>
-          <SortTh filter={filter} orders={{ "-last_used": "descending", last_used: "ascending" }} className="md:pl-6">
+          <SortTh filter={filter} orders={{ "-last_used": "descending", last_used: "ascending" }} className="min-[900px]:pl-6">
             Last used
           </SortTh>
           <SortTh filter={filter} orders={{ expires: "ascending" }} className={columnLook.expires}>

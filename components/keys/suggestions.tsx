@@ -71,15 +71,15 @@ function Offers({
   const isLocked = allowed_ips.every((entry) => state.allowed_ips.includes(entry)) && state.allowed_ips.length === allowed_ips.length;
   const unused = state.scopes.filter((scope) => scopes.unused.includes(scope));
   const kept = state.scopes.filter((scope) => !unused.includes(scope));
-  const unjudged = state.scopes.filter((scope) => scopes.not_judged.includes(scope));
+  const unjudged = state.scopes.filter((scope) => scopes.not_judged.includes(scope)).length;
   const lockable = allowed_ips.length > 0 && !isLocked;
   if (!lockable && (unused.length === 0 || kept.length === 0)) {
     return (
       <p className="text-fg-2">
         {allowed_ips.length === 0 && suggestions.address_count > 0
           ? `Its calls came from ${formatNumber(suggestions.address_count)} addresses, in too many networks for a list.`
-          : `Its calls ${since} came from the addresses ${unjudged.length < state.scopes.length ? "and used the scopes " : ""}it has.`}
-        {unjudged.length > 0 && ` ${notJudged(unjudged, state.scopes)}`}
+          : `Its calls ${since} came from the addresses ${unjudged < state.scopes.length ? "and used the scopes " : ""}it has.`}{" "}
+        <NotJudged unjudged={unjudged} all={state.scopes.length} />
       </p>
     );
   }
@@ -125,7 +125,7 @@ function Offers({
                   <span className="mono text-fg">{scope}</span>
                 </span>
               ))}
-              .{unjudged.length > 0 && ` ${notJudged(unjudged, state.scopes)}`}
+              .
             </p>
           </div>
           {onReview && (
@@ -133,6 +133,11 @@ function Offers({
               Review scopes…
             </Button>
           )}
+        </li>
+      )}
+      {unjudged > 0 && (
+        <li className="text-sm text-fg-3">
+          <NotJudged unjudged={unjudged} all={state.scopes.length} />
         </li>
       )}
     </ul>
@@ -145,9 +150,8 @@ function sinceWords(since: Date): string {
   return age >= 29 * DAY ? "in 30 days" : `since ${age < DAY ? formatExact(since) : formatDate(since)}`;
 }
 
-/** Scopes that no route here asks for, or that a program behind it may ask for. */
-function notJudged(unjudged: readonly string[], all: readonly string[]): string {
-  const which =
-    unjudged.length === all.length ? "Its scopes" : unjudged.length === 1 ? unjudged[0] : `The other ${formatNumber(unjudged.length)}`;
-  return `${which} cannot be judged: the calls seen here do not show whether ${unjudged.length === 1 ? "it is" : "they are"} used.`;
+/** Of scopes that no route here asks for, or that a program behind it may ask for, nothing is known. */
+function NotJudged({ unjudged, all }: { unjudged: number; all: number }) {
+  if (unjudged === 0) return null;
+  return `${formatNumber(unjudged)} of its ${formatNumber(all)} scopes cannot be judged: the calls seen here do not show whether they are needed.`;
 }

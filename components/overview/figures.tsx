@@ -8,7 +8,7 @@ import { useHydrated } from "@/components/ui/media";
 import { Meter, Stat, Stats } from "@/components/ui/stat";
 import { formatCompact, formatDayMonth, formatDuration, formatFigure, formatNumber, formatPercent } from "@/lib/format";
 import { seriesQuery } from "@/lib/usage/client";
-import type { UsagePoint } from "@/lib/usage/schema";
+import { fewestForPercentiles, type UsagePoint } from "@/lib/usage/schema";
 
 type Series = { data: UsagePoint[] };
 
@@ -39,7 +39,8 @@ export function Figures({ org, yesterday, monthStart, days: initialDays, month: 
   const calls = today?.requests ?? 0;
   const refused = today?.refused ?? 0;
   const used = month.reduce((sum, point) => sum + point.accepted + point.errors, 0);
-  const [latency, unit] = formatDuration(today?.latency_ms.p95).split("\u00a0");
+  const { p95 = null, p99 = null } = today !== undefined && calls >= fewestForPercentiles ? today.latency_ms : {};
+  const [latency, unit] = formatDuration(p95).split("\u00a0");
   return (
     <>
       <StaleNotice error={read.error} onRetry={() => void read.refetch()} />
@@ -58,7 +59,7 @@ export function Figures({ org, yesterday, monthStart, days: initialDays, month: 
           label="Latency today, p95"
           value={latency}
           unit={unit}
-          note={today?.latency_ms.p99 == null ? "no call yet" : <>p99 {formatDuration(today.latency_ms.p99)}</>}
+          note={calls === 0 ? "no call yet" : p99 === null ? `said from ${fewestForPercentiles} calls on` : <>p99 {formatDuration(p99)}</>}
         />
         <Stat
           label={`${monthName(monthStart)} quota`}

@@ -9,14 +9,20 @@ import { DefinitionList } from "@/components/ui/definition-list";
 import { EmptyState } from "@/components/ui/empty-state";
 import { Time } from "@/components/ui/time";
 import { formatAddress, formatNumber } from "@/lib/format";
-import { keysQuery } from "@/lib/keys/client";
-import type { Key } from "@/lib/keys/schema";
+import { keyInsightsQuery, keysQuery } from "@/lib/keys/client";
+import type { Key, KeyInsight } from "@/lib/keys/schema";
 import type { List } from "@/lib/schema";
 
-type NewestKeyProps = { org: string; keys: List<Key>; keyCount: number; hasGroup: boolean };
+type NewestKeyProps = { org: string; keys: List<Key>; insights: { data: KeyInsight[] }; keyCount: number; hasGroup: boolean };
 
-export function NewestKey({ org, keys, keyCount, hasGroup }: NewestKeyProps) {
+export function NewestKey({ org, keys, insights, keyCount, hasGroup }: NewestKeyProps) {
   const key = useQuery({ ...keysQuery(org, { limit: 1 }), initialData: keys, refetchInterval: 5000 }).data.data[0];
+  const insight = useQuery({
+    ...keyInsightsQuery(org, key === undefined ? [] : [key.id]),
+    enabled: key !== undefined,
+    refetchInterval: 30_000,
+    ...(key?.id === keys.data[0]?.id ? { initialData: insights } : {}),
+  }).data?.data.find(({ key_id }) => key_id === key?.id);
   return (
     <Card
       title={keyCount > 1 ? "Newest key" : "Your key"}
@@ -47,7 +53,7 @@ export function NewestKey({ org, keys, keyCount, hasGroup }: NewestKeyProps) {
                 {key.key_prefix}
               </span>
             </span>
-            <KeyBadge state={key} />
+            {insight && <KeyBadge state={key} health={insight.health} />}
           </Link>
           <DefinitionList
             className="mt-3"

@@ -19,11 +19,24 @@ export type DialogProps = {
   onSubmit?: ((event: FormEvent<HTMLFormElement>) => void) | undefined;
   /** Buttons, the way out before the act. Wrap one in `<span className="mr-auto">` to put it left. */
   footer?: ReactNode;
+  /** Over the buttons, in sight however far the body is scrolled: what pressing them would do. */
+  summary?: ReactNode;
   children?: ReactNode;
 };
 
 /** Focus goes to `[data-initial-focus]`, else to the first field; on closing it goes back to what opened it. */
-export function Dialog({ open, onOpenChange, title, description, size = "ask", onCloseAttempt, onSubmit, footer, children }: DialogProps) {
+export function Dialog({
+  open,
+  onOpenChange,
+  title,
+  description,
+  size = "ask",
+  onCloseAttempt,
+  onSubmit,
+  footer,
+  summary,
+  children,
+}: DialogProps) {
   const focus = useReturnFocus();
   const inner = (
     <>
@@ -31,6 +44,7 @@ export function Dialog({ open, onOpenChange, title, description, size = "ask", o
       <div className="grid min-h-0 gap-5 overflow-y-auto overscroll-contain px-6 pt-1 pb-6 *:min-w-0 empty:pt-0 empty:pb-2 max-md:px-4">
         {children}
       </div>
+      {summary && <div className="flex-none border-t border-line px-6 py-3 max-md:px-4">{summary}</div>}
       {footer && (
         <footer className="flex flex-none flex-wrap items-center justify-end gap-2 border-t border-line px-6 py-3 pb-[max(12px,env(safe-area-inset-bottom))] max-md:px-4">
           {footer}

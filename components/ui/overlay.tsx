@@ -7,7 +7,7 @@ export function overlayHome(): Element | null {
   return typeof document === "undefined" ? null : ([...document.querySelectorAll("main, [role=dialog]")].at(-1) ?? null);
 }
 
-/** Radix gives focus back to its own trigger only; dialogs here are opened by state, from anywhere. */
+/** Radix gives focus back to its own trigger only; dialogs here are opened by state, from anywhere, and by an address, from nothing. */
 export function useReturnFocus() {
   const opener = useRef<HTMLElement | null>(null);
   return {
@@ -15,9 +15,10 @@ export function useReturnFocus() {
       opener.current = openerOf(document.activeElement);
     },
     giveBack: (event: Event) => {
-      if (!opener.current?.isConnected) return;
       event.preventDefault();
-      opener.current.focus();
+      if (opener.current?.isConnected) opener.current.focus();
+      // Unless something has it already, such as the dialog that comes next.
+      else if (document.activeElement === document.body) document.querySelector<HTMLElement>("main")?.focus();
     },
   };
 }

@@ -12,7 +12,7 @@ type TimeProps = {
 
 const forms = {
   relative: formatRelative,
-  until: (at: Date, now: Date) => formatUntil(at, now),
+  until: formatUntil,
   date: (at: Date, _: Date, zone?: string) => formatDate(at, zone),
   clock: (at: Date, _: Date, zone?: string) => formatClock(at, zone),
   exact: (at: Date, _: Date, zone?: string) => formatExact(at, zone),

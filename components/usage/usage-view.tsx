@@ -7,11 +7,11 @@ import Link from "next/link";
 import { OutcomeChart } from "@/components/charts/outcome-chart";
 import { Sparkline } from "@/components/charts/sparkline";
 import { KeyFace } from "@/components/keys/key-face";
+import { NextStep } from "@/components/logs/next-step";
 import { refusalWord } from "@/components/logs/outcome";
 import { StaleNotice } from "@/components/logs/stale-notice";
 import { useFilters } from "@/components/logs/use-filters";
 import { Badge } from "@/components/ui/badge";
-import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { EmptyState } from "@/components/ui/empty-state";
 import { Page, PageHeader } from "@/components/ui/page-header";
@@ -21,7 +21,7 @@ import { Table, TBody, Td, THead, Th, Tr, TwoLines } from "@/components/ui/table
 import { ZoneName } from "@/components/ui/time";
 import { formatDuration, formatFigure, formatNumber, formatPercent } from "@/lib/format";
 import { seriesQuery } from "@/lib/usage/client";
-import type { UsagePoint } from "@/lib/usage/schema";
+import { fewestForPercentiles, type UsagePoint } from "@/lib/usage/schema";
 import { RankedBars } from "./ranked-bars";
 import { type Span, spans } from "./spans";
 
@@ -34,11 +34,12 @@ type UsageViewProps = {
   start: string;
   initial: { all: Series; key: Series; route: Series; outcome: Series };
   keys: readonly { id: string; name: string; prefix: string }[];
+  hasGroup: boolean;
 };
 
 const TOP = 8;
 
-export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
+export function UsageView({ org, span, start, initial, keys, hasGroup }: UsageViewProps) {
   const { set, pending } = useFilters();
   const { interval, words } = spans[span];
   const live = { refetchInterval: 10_000 } as const;
@@ -51,7 +52,7 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
   const failed = [all, byKey, byRoute, byOutcome].find((query) => query.error !== null);
   const refusals = ranked(byOutcome.data.data, "outcome", "refused");
   const routes = ranked(byRoute.data.data, "route", "requests");
-  const p95 = typicalLatency(points);
+  const p95 = total.requests < fewestForPercentiles ? null : typicalLatency(points);
   const bucket = interval === "1h" ? "hour" : "day";
 
   return (
@@ -85,7 +86,13 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
           <Stat
             label="Latency, p95"
             {...figure(p95?.typical)}
-            note={p95 ? `slowest ${bucket} ${formatDuration(p95.slowest)}` : "no answer to measure"}
+            note={
+              p95
+                ? `slowest ${bucket} ${formatDuration(p95.slowest)}`
+                : total.requests === 0
+                  ? "no answer to measure"
+                  : `said from ${fewestForPercentiles} requests on`
+            }
           />
         </Stats>
         <Card title={`Requests per ${bucket}`} description={interval === "1d" ? "Days of UTC" : undefined}>
@@ -101,13 +108,7 @@ export function UsageView({ org, span, start, initial, keys }: UsageViewProps) {
             boxed
             glyph={<ChartColumn />}
             title={`No request in ${words}`}
-            action={
-              <Button variant="primary" asChild>
-                <Link href={`/orgs/${org}/keys${keys.length === 0 ? "?new=1" : ""}`}>
-                  {keys.length === 0 ? "Generate key" : "Choose a key"}
-                </Link>
-              </Button>
-            }
+            action={<NextStep org={org} hasGroup={hasGroup} hasKey={keys.length > 0} />}
           >
             Call the API with one of your keys, or choose a longer span. Its keys, routes and refusals are shown here then.
           </EmptyState>

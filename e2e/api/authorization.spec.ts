@@ -71,23 +71,23 @@ interface Route {
 const routes: Record<string, Route> = {
   //                                             nobody   people: viewer developer admin owner stranger   keys: read write full admin   test: full admin   revoked
   "GET /v1/me": { expected: "401   200 200 200 200 404   200 200 200 200   200 200   401" },
-  "GET /v1/limits": { expected: "401   401 401 401 401 401   200 200 200 200   200 200   401" },
+  "GET /v1/limits": { expected: "401   403 403 403 403 403   200 200 200 200   200 200   401" },
   "GET /v1/credits": { expected: "401   200 200 200 200 404   200 200 200 200   200 200   401" },
-  "GET /v1/status": { expected: "401   401 401 401 401 401   200 403 200 200   200 200   401" },
+  "GET /v1/status": { expected: "401   403 403 403 403 403   200 403 200 200   200 200   401" },
   "POST /v1/chat": {
     json: () => ({ messages: [{ role: "user", content: "x" }] }),
-    expected: "401   401 401 401 401 401   403 200 200 200   200 200   401",
+    expected: "401   403 403 403 403 403   403 200 200 200   200 200   401",
   },
   "POST /chat/completions": {
     json: () => ({ messages: [{ role: "user", content: "x" }] }),
-    expected: "401   401 401 401 401 401   403 200 200 200   200 200   401",
+    expected: "401   403 403 403 403 403   403 200 200 200   200 200   401",
   },
   "POST /v1/chat/completions": {
     json: () => ({ messages: [{ role: "user", content: "x" }] }),
-    expected: "401   401 401 401 401 401   403 200 200 200   200 200   401",
+    expected: "401   403 403 403 403 403   403 200 200 200   200 200   401",
   },
   "GET /v1/organization": { expected: "401   200 200 200 200 404   403 403 403 200   403 200   401" },
-  "PATCH /v1/organization": { json: () => ({}), expected: "401   403 403 200 200 404   403 403 403 200   403 200   401" },
+  "PATCH /v1/organization": { json: () => ({}), expected: "401   403 403 200 200 404   403 403 403 200   403 403   401" },
   "GET /v1/organizations": { expected: "401   200 200 200 200 200   403 403 403 403   403 403   401" },
   "POST /v1/organizations": { json: () => ({ name: "New" }), expected: "401   201 201 201 201 201   403 403 403 403   403 403   401" },
   "GET /v1/members": { expected: "401   200 200 200 200 404   403 403 403 403   403 403   401" },
@@ -98,19 +98,19 @@ const routes: Record<string, Route> = {
   "GET /v1/api-groups": { expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "POST /v1/api-groups": {
     json: () => ({ name: unique("group") }),
-    expected: "401   403 403 201 201 404   403 403 403 201   403 201   401",
+    expected: "401   403 403 201 201 404   403 403 403 201   403 403   401",
   },
   "GET /v1/api-groups/{id}": { id: () => group.id, expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "PATCH /v1/api-groups/{id}": {
     id: () => group.id,
     json: () => ({ description: unique("group") }),
-    expected: "401   403 403 200 200 404   403 403 403 200   403 200   401",
+    expected: "401   403 403 200 200 404   403 403 403 200   403 403   401",
   },
   "DELETE /v1/api-groups/{id}": {
     id: async () => (await api.newGroup(owner, unique("group"))).id,
     query: "?revoke_keys=true",
     json: () => ({}),
-    expected: "401   403 403 200 200 404   403 403 403 200   403 200   401",
+    expected: "401   403 403 200 200 404   403 403 403 200   403 403   401",
   },
   "GET /v1/api-keys": { expected: "401   200 200 200 200 404   200 200 200 200   200 200   401" },
   "POST /v1/api-keys": {
@@ -131,34 +131,34 @@ const routes: Record<string, Route> = {
   "PATCH /v1/api-keys/{id}": {
     id: () => target.id,
     json: () => ({ name: unique("key") }),
-    expected: "401   403 404 200 200 404   403 403 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   403 403 200 200   404 404   401",
   },
-  "POST /v1/api-keys/{id}/pause": { id: victim, expected: "401   403 404 200 200 404   403 403 200 200   404 404   401" },
-  "POST /v1/api-keys/{id}/resume": { id: () => target.id, expected: "401   403 404 200 200 404   403 403 200 200   404 404   401" },
-  "POST /v1/api-keys/{id}/rotate": { id: victim, expected: "401   403 404 200 200 404   403 403 200 200   404 404   401" },
+  "POST /v1/api-keys/{id}/pause": { id: victim, expected: "401   403 403 200 200 404   403 403 200 200   404 404   401" },
+  "POST /v1/api-keys/{id}/resume": { id: () => target.id, expected: "401   403 403 200 200 404   403 403 200 200   404 404   401" },
+  "POST /v1/api-keys/{id}/rotate": { id: victim, expected: "401   403 403 200 200 404   403 403 200 200   404 404   401" },
   "POST /v1/api-keys/{id}/rotate/finish": {
     id: () => target.id,
-    expected: "401   403 404 200 200 404   403 403 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   403 403 200 200   404 404   401",
   },
   "POST /v1/api-keys/{id}/rotate/extend": {
     id: () => rotating.id,
     json: () => ({ grace_seconds: 3_600 }),
-    expected: "401   403 404 200 200 404   403 403 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   403 403 200 200   404 404   401",
   },
   "POST /v1/api-keys/bulk": {
     json: () => ({ action: "resume", ids: [target.id] }),
-    expected: "401   403 404 200 200 404   403 403 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   403 403 200 200   404 404   401",
   },
   // By a key, which hands on what it has; and by any key about itself.
   "POST /generate_auth_token": { expected: "401   403 403 403 403 404   403 403 200 200   200 200   401" },
   "POST /revoke_auth_token": {
     json: () => ({ auth_token: doomed.secret }),
-    expected: "401   403 404 200 200 404   404 404 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   404 404 200 200   404 404   401",
   },
-  "DELETE /v1/api-keys/{id}": { id: victim, json: () => ({}), expected: "401   403 404 200 200 404   404 404 200 200   404 404   401" },
+  "DELETE /v1/api-keys/{id}": { id: victim, json: () => ({}), expected: "401   403 403 200 200 404   404 404 200 200   404 404   401" },
   // By any key about itself; the verification of others takes an admin key (its own organization's) or the operator.
   "GET /v1/auth": { expected: "401   401 401 401 401 401   200 200 200 200   200 200   401" },
-  "POST /v1/keys/verify": { json: () => ({ key: "x" }), expected: "401   401 401 401 401 401   403 403 403 200   403 200   401" },
+  "POST /v1/keys/verify": { json: () => ({ key: "x" }), expected: "401   403 403 403 403 403   403 403 403 200   403 200   401" },
   "GET /v1/usage": { expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "GET /v1/logs": { expected: "401   200 200 200 200 404   200 403 200 200   200 200   401" },
   "GET /v1/audit-logs": { expected: "401   200 200 200 200 404   403 403 200 200   200 200   401" },
@@ -166,14 +166,14 @@ const routes: Record<string, Route> = {
   "POST /v1/api-keys/{id}/hand-overs": {
     id: () => target.id,
     json: () => ({ secret: target.secret }),
-    expected: "401   403 404 201 201 404   403 403 201 201   404 404   401",
+    expected: "401   403 403 201 201 404   403 403 201 201   404 404   401",
   },
   "GET /v1/api-keys/{id}/hand-overs": { id: () => target.id, expected: "401   200 200 200 200 404   404 404 200 200   404 404   401" },
   "DELETE /v1/api-keys/{id}/hand-overs/{handOver}": {
     id: () => target.id,
     handOver: () => link.json.id,
     json: () => ({}),
-    expected: "401   403 404 200 200 404   403 403 200 200   404 404   401",
+    expected: "401   403 403 200 200 404   403 403 200 200   404 404   401",
   },
   "POST /v1/hand-overs/open": {
     json: () => ({ token: "x".repeat(43) }),

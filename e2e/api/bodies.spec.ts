@@ -270,6 +270,28 @@ describe("every field of every body", () => {
   );
 });
 
+const bodiless = Object.entries(api.document.paths).flatMap(([path, operations]) =>
+  Object.entries(operations).flatMap(([method, { requestBody }]) =>
+    method === "get" || requestBody !== undefined ? [] : [[method.toUpperCase(), path.replace(/\{id\}/, admin.id)] as const],
+  ),
+);
+
+test.each(bodiless)("%s %s, which takes no body, ignores none", async (method, path) => {
+  await changesNothing(async () => {
+    const answer = await send(method, path, { as: person, json: { isAdmin: true } });
+    expect([answer.status, answer.json.details]).toEqual([400, { isAdmin: "is not a field of this call" }]);
+  });
+  expect((await send(method, path, { as: person, json: [] })).status).toBe(400);
+});
+
+test("a call that takes no body takes none, and an empty one", async () => {
+  const { id } = await api.newKey(person);
+  for (const more of [{}, { body: "" }, { json: {} }]) {
+    expect((await send("POST", `/v1/api-keys/${id}/pause`, { as: person })).status).toBe(200);
+    expect((await send("POST", `/v1/api-keys/${id}/resume`, { as: person, ...more })).status).toBe(200);
+  }
+});
+
 test("after all of this the server answers as before", async () => {
   expect((await raw(api.server, "GET", "/api/health")).json).toMatchObject({ status: "ok", usage_lost: 0 });
   expect(api.server.logs()).not.toMatch(/"level":"error"/);

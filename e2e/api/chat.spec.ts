@@ -151,7 +151,10 @@ describe("who may ask", () => {
       expect((await post(path, ask, narrow.secret)).json).toMatchObject({ error_code: "insufficient_scope", details: { scope: "chat" } });
       expect((await post(path, ask, write.secret)).status).toBe(200);
       expect((await send("POST", path, { json: ask })).status).toBe(401);
-      expect((await send("POST", path, { as: person, json: ask })).status).toBe(401);
+      expect((await send("POST", path, { as: person, json: ask })).json).toMatchObject({
+        error_code: "forbidden",
+        message: "This call takes a key, not a session.",
+      });
     }
   });
 

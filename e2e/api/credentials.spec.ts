@@ -26,13 +26,18 @@ describe("a key is presented", () => {
     expect([answer.status, answer.json.key.id]).toEqual([200, key.id]);
   });
 
-  test.each<[string, Record<string, string>]>([
+  test.each<[string, Record<string, string | string[]>]>([
+    ["in two Authorization headers", { Authorization: [`Bearer ${key.secret}`, `Bearer ${other.secret}`] }],
+    ["in two Authorization headers, the same", { Authorization: [`Bearer ${key.secret}`, `Bearer ${key.secret}`] }],
+    ["in two X-API-Key headers", { "X-API-Key": [key.secret, other.secret] }],
     ["twice, different", { Authorization: `Bearer ${key.secret}`, "X-API-Key": other.secret }],
     ["twice, one of them empty", { Authorization: `Bearer ${key.secret}`, "X-API-Key": "" }],
     ["twice, once by another scheme", { Authorization: "Basic dXNlcjpwYXNz", "X-API-Key": key.secret }],
   ])("%s: refused as invalid", async (_, headers) => {
-    const answer = await send("GET", "/v1/me", { headers });
-    expect([answer.status, answer.json.error_code]).toEqual([400, "invalid_request"]);
+    for (const path of ["/v1/me", "/v1/auth", "/v1/nothing"]) {
+      const answer = await send("GET", path, { headers });
+      expect([path, answer.status, answer.json.error_code]).toEqual([path, 400, "invalid_request"]);
+    }
   });
 
   test.each(["api_key", "key", "access_token", "q", "anything"])(
@@ -258,7 +263,12 @@ describe("the rate limit", () => {
   test("is the plan's 60 a minute, half for a test key", async () => {
     const limit = async (input: object) =>
       (await send("GET", "/v1/limits", { key: (await api.newKey(person, input)).secret })).json.rate_limit.limit;
-    expect([await limit({}), await limit({ environment: "test" }), await limit({ rate_limit_rpm: 600 })]).toEqual([60, 30, 60]);
+    expect([await limit({}), await limit({ environment: "test" }), await limit({ rate_limit_rpm: 20 })]).toEqual([60, 30, 20]);
+    const above = await send("POST", "/v1/api-keys", { as: person, json: { name: "Above", rate_limit_rpm: 61 } });
+    expect([above.status, above.json.details]).toEqual([
+      400,
+      { rate_limit_rpm: "may be at most the organization's limit, 60: a key only lowers it" },
+    ]);
   });
 
   test("is free to be asked", async () => {

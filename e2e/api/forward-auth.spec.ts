@@ -231,3 +231,14 @@ describe("POST /v1/keys/verify", () => {
 function unknownKey(number: number): string {
   return withChecksum(`lk_live_${String(number).padStart(32, "0")}`);
 }
+
+test("the documented nginx and Caddy say every header that an answer has, so that a client's own reach nobody", async () => {
+  const passed = await send("GET", "/v1/auth", { key: key.secret });
+  const refused = await raw(server, "GET", "/v1/auth?refuse=403");
+  const names = Object.keys({ ...passed.headers, ...refused.headers }).filter((name) => name.startsWith("x-latchkey-"));
+  expect(names).toEqual(expect.arrayContaining(["x-latchkey-organization", "x-latchkey-request-id", "x-latchkey-status"]));
+  const page = (await send("GET", "/docs/gateway")).text.toLowerCase();
+  const copied = /copy_headers ([^}]*)\}/.exec(page)?.[1] ?? "";
+  expect(names.filter((name) => !page.includes(`proxy_set_header ${name} `))).toEqual([]);
+  expect(names.filter((name) => !copied.includes(name))).toEqual([]);
+});

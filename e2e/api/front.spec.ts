@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { errorGuide } from "@/lib/http/error-guide";
 import { eventually } from "@/lib/testing/eventually";
-import { type Answer, type Person, startApi, throughNext, wire } from "./client";
+import { type Answer, type Person, raw, startApi, throughNext, wire } from "./client";
 
 const api = await startApi();
 const { send, server } = api;
@@ -139,6 +140,70 @@ describe("of a page", () => {
     expect(one.headers["content-security-policy"]).not.toBe(two.headers["content-security-policy"]);
     const nonce = /'nonce-([^']+)'/.exec(one.headers["content-security-policy"] ?? "")?.[1] ?? "none";
     expect([...one.text.matchAll(/<script\b([^>]*)>/g)].filter(([, attributes]) => !attributes?.includes(`nonce="${nonce}"`))).toEqual([]);
+  });
+
+  test.each(["//evil.example/", "/\\evil.example/", "///evil.example/", "/\\/evil.example/", "/.//evil.example/"])(
+    "at %s, with a key in its address, the way without the key leads to nobody else",
+    async (path) => {
+      const secret = "lk_live_abcdefghijklmnopqrstuvwxyz0123456789AB";
+      const answer = await wire(server, `GET ${path}?x=${secret} HTTP/1.1\r\nHost: here.example\r\nConnection: close\r\n\r\n`);
+      const location = /^location: (.*)$/im.exec(answer)?.[1]?.trim() ?? "";
+      expect(startLine(answer)).toMatch(/^HTTP\/1\.1 303 /);
+      expect(new URL(location, "http://here.example/").host).toBe("here.example");
+      expect(answer).not.toContain(secret);
+    },
+  );
+
+  test.each(["PUT", "PATCH", "DELETE", "OPTIONS"])("%s goes nowhere, and says what does", async (method) => {
+    for (const path of ["/sign-in", `/orgs/${person.slug}`, "/nothing"]) {
+      const answer = await raw(server, method, path, { headers: { Cookie: person.cookie } });
+      expect([path, answer.status, answer.headers.allow]).toEqual([path, 405, "GET, HEAD, POST"]);
+    }
+  });
+
+  test.each<[string, Record<string, string>, string]>([
+    ["of a server action", { "Next-Action": "7f00000000000000000000000000000000000000aa" }, "[]"],
+    ["of a server action as a form", { "Next-Action": "x", "Content-Type": "multipart/form-data; boundary=x" }, "--x--"],
+    ["of a form", { "Content-Type": "application/x-www-form-urlencoded" }, "key=x"],
+    ["of a form in parts", { "Content-Type": "multipart/form-data; boundary=x" }, "--x--\r\n"],
+    ["of a form in parts that are none", { "Content-Type": "multipart/form-data; boundary=x" }, "hello"],
+    ["of a form in parts without a boundary", { "Content-Type": "multipart/form-data" }, "hello"],
+  ])("a POST %s is the page: there are no server actions", async (_, headers, body) => {
+    for (const path of ["/leaked", "/sign-in"]) {
+      const answer = await raw(server, "POST", path, { headers, body });
+      expect([path, answer.status, answer.text.includes("<form")]).toEqual([path, 200, true]);
+    }
+  });
+
+  test.each(["%", "x", "1", "null", "[]", "{}", '["",{}', '["",[1]]', '["",{"children":7}]', "[{},{}]", "x".repeat(9_000)])(
+    "what a browser says of where it is may be nonsense: %j",
+    async (tree) => {
+      for (const path of ["/sign-in", `/orgs/${person.slug}`])
+        for (const value of [tree, encodeURIComponent(tree)]) {
+          const headers = { Cookie: person.cookie, RSC: "1", "Next-Router-State-Tree": value };
+          const answer = await raw(server, "GET", path, { headers });
+          expect([path, value, answer.status < 500]).toEqual([path, value, true]);
+        }
+    },
+  );
+
+  test("is compressed where that is understood; what has secrets of the visitor's own, and the API, is not", async () => {
+    const encodingOf = async (path: string, more: Record<string, string> = {}) => {
+      const answer = await raw(server, "GET", path, { headers: { "Accept-Encoding": "gzip", ...more } });
+      return [path, answer.headers["content-encoding"] ?? null];
+    };
+    const script = /\/_next\/static\/[^"]+\.js/.exec((await send("GET", "/sign-in")).text)?.[0] ?? "";
+    for (const path of ["/docs/reference", "/sign-in", script]) expect(await encodingOf(path)).toEqual([path, "gzip"]);
+    for (const path of ["/api/auth/csrf", "/hand-over", "/reset/x"])
+      expect(await encodingOf(path, { Cookie: person.cookie })).toEqual([path, null]);
+    if (!throughNext) expect(await encodingOf("/openapi.json")).toEqual(["/openapi.json", "gzip"]);
+    expect(await encodingOf("/openapi.json", { "Accept-Encoding": "br, gzip;q=0" })).toEqual(["/openapi.json", null]);
+    expect(await encodingOf("/v1/me", { "X-API-Key": key.secret })).toEqual(["/v1/me", null]);
+    expect((await send("GET", "/docs/reference")).headers["content-encoding"]).toBeUndefined();
+  });
+
+  test("with an example of an error, it is what is answered", async () => {
+    expect((await send("GET", "/docs")).text).toContain(errorGuide.rate_limit_exceeded.says);
   });
 
   test("that belongs to somebody who is signed in nothing is kept by caches", async () => {

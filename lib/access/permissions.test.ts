@@ -117,6 +117,24 @@ test("permission × access of a key, and who is neither", () => {
   `);
 });
 
+test("a test key does what a live one does, but for what live keys are under", async () => {
+  for (const role of accesses) {
+    const lost = permissions.filter((permission) => {
+      const of = (environment: "live" | "test") => reachOf({ type: "key", role, environment }, permission);
+      return of("test") !== of("live");
+    });
+    expect(lost).toEqual(role === "admin" ? ["org.write", "groups.write"] : []);
+  }
+  const key = actor({ type: "key", role: "admin", environment: "test" });
+  expect(await refusal(() => authorize(key, "groups.write"))).toMatchObject({
+    type: "insufficient_scope",
+    message: expect.stringMatching(/^A test key changes nothing/),
+    details: { environment: "takes a live key or a signed-in person" },
+  });
+  const weak = actor({ type: "key", role: "read", environment: "test" });
+  expect((await refusal(() => authorize(weak, "groups.write"))).details).toEqual({ access: "admin" });
+});
+
 describe("a bigger role or access loses nothing", () => {
   const rank = { own: 1, group: 2, organization: 3 };
   const reach = (who: Pick<Actor, "type" | "role">, permission: (typeof permissions)[number]) =>

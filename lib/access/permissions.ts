@@ -38,6 +38,8 @@ export type Reach = "organization" | "group" | "own";
 interface Grant {
   people?: { [R in Role]?: Reach };
   keys?: { [A in Access]?: Reach };
+  /** Live keys are under it, too: no test key, whatever its access. */
+  liveKeysOnly?: true;
   /** Anybody signed in, also without an organization. */
   signedIn?: Reach;
   anonymous?: Reach;
@@ -60,7 +62,7 @@ const table = {
   "self.read": { people: everyRole, keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "limits.read": { keys: { read: "own", write: "own", full: "own", admin: "own" } },
   "org.read": { people: everyRole, keys: { admin: "organization" } },
-  "org.write": { people: admins, keys: { admin: "organization" } },
+  "org.write": { people: admins, keys: { admin: "organization" }, liveKeysOnly: true },
   "members.read": { people: everyRole },
   "members.write": { people: admins },
   "keys.read": { people: everyRole, keys: { read: "own", write: "own", full: "group", admin: "organization" } },
@@ -74,7 +76,7 @@ const table = {
   // Of any organization's keys: the operator, and keys with the scope "verify", which no plan has.
   "keys.verify": { keys: { read: "own", write: "own", full: "own", admin: "organization" }, operator: "organization" },
   "groups.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
-  "groups.write": { people: admins, keys: { admin: "organization" } },
+  "groups.write": { people: admins, keys: { admin: "organization" }, liveKeysOnly: true },
   "usage.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
   "logs.read": { people: everyRole, keys: { read: "group", full: "group", admin: "organization" } },
   "audit.read": { people: everyRole, keys: { full: "group", admin: "organization" } },
@@ -91,13 +93,14 @@ declare const proven: unique symbol;
 /** An actor that was asked: operations take nothing less, so a caller that forgot to ask does not compile. */
 export type Can<P extends Permission> = Actor & { readonly reach: Reach; readonly [proven]: P };
 
-/** How far `permission` goes for this caller, or null for a no. */
-export function reachOf(actor: Pick<Actor, "type" | "role">, permission: Permission): Reach | null {
+/** How far `permission` goes for this caller, or null for a no. Without an environment a key is taken for a live one. */
+export function reachOf(actor: Pick<Actor, "type" | "role"> & Partial<Pick<Actor, "environment">>, permission: Permission): Reach | null {
   const grant: Grant = table[permission];
   switch (actor.type) {
     case "user":
       return (actor.role === null ? undefined : grant.people?.[actor.role as Role]) ?? grant.signedIn ?? null;
     case "key":
+      if (grant.liveKeysOnly && actor.environment === "test") return null;
       return grant.keys?.[actor.role as Access] ?? null;
     case "operator":
       return grant.operator ?? null;
@@ -113,7 +116,7 @@ export function authorize<P extends Permission>(actor: Actor, permission: P): Ca
   const reach = reachOf(actor, permission);
   if (reach !== null) return { ...actor, reach } as Can<P>;
   if (actor.type === "anonymous") throw new AppError("unauthorized", "Sign in, or send a key.");
-  if (actor.type === "key") throw needsAccess(permission);
+  if (actor.type === "key") throw needsAccess(permission, actor.role);
   const holders = roles.filter((role) => reachOf({ type: "user", role }, permission) !== null);
   if (holders.length === 0) throw new AppError("forbidden", "This call takes a key, not a session.", { details: { permission } });
   throw new AppError("forbidden", `Your role, ${actor.role ?? "none"}, does not allow this. It takes ${holders.join(" or ")}.`, {
@@ -148,8 +151,16 @@ export function isOrgPermission(permission: Permission): boolean {
   return (table[permission] as Grant).people !== undefined;
 }
 
-/** 403 for a key whose access is too small, naming what is needed. */
-export function needsAccess(permission: Permission): AppError {
+/** 403 for a key whose access is too small, or that is a test key, naming what is needed. */
+export function needsAccess(permission: Permission, role: Actor["role"]): AppError {
+  if (reachOf({ type: "key", role }, permission) !== null)
+    return new AppError(
+      "insufficient_scope",
+      "A test key changes nothing of the organization or its groups: live keys are under them, too.",
+      {
+        details: { environment: "takes a live key or a signed-in person" },
+      },
+    );
   const needed = accesses.filter((access) => reachOf({ type: "key", role: access }, permission) !== null);
   const words = needed.length === 0 ? "a signed-in person" : `access ${needed.join(" or ")}`;
   return new AppError("insufficient_scope", `This key's access is too small: the call needs ${words}.`, {

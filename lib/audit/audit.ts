@@ -26,7 +26,9 @@ async function visible(actor: Can<"audit.read">): Promise<Prisma.AuditEventWhere
 /** The audit log, newest first. `api_key` is an id or a prefix, `user` an id or an e-mail, `event_type` a type or an exact action. */
 export async function listAudit(actor: Can<"audit.read">, query: AuditFilter): Promise<List<AuditEvent>> {
   const { from, to } = rangeOf(query, (message) => {
-    throw new AppError("invalid_request", `The dates are not a span: ${message}.`, { details: { end_date: message } });
+    throw new AppError("invalid_request", `The dates are not a span: ${message}.`, {
+      details: { [query.end_date === undefined ? "end" : "end_date"]: message },
+    });
   });
   const list = [actor.orgId, "audit", from, to, query.api_key ?? "", query.user ?? "", query.event_type ?? "", query.target ?? ""];
   const mark = fromCursor(query.cursor, list);

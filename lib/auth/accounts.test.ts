@@ -11,10 +11,21 @@ import { issueToken, useToken as takeToken } from "@/lib/auth/tickets";
 import { now, setClock } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
 import { derivedKey, env, provideEnv } from "@/lib/env";
-import { newId } from "@/lib/ids";
-import { createInvite } from "@/lib/orgs/orgs";
+import { newId, orgIdFrom } from "@/lib/ids";
+import { createInvite, enableAccess } from "@/lib/orgs/orgs";
 import { eventually } from "@/lib/testing/eventually";
-import { anonymous, eventsOf, newMember, newOrg, newPerson, origin, refusal, type TestPerson, useDatabase } from "@/lib/testing/factories";
+import {
+  anonymous,
+  eventsOf,
+  newMember,
+  newOrg,
+  newPerson,
+  operator,
+  origin,
+  refusal,
+  type TestPerson,
+  useDatabase,
+} from "@/lib/testing/factories";
 
 const { dataDir } = await useDatabase();
 
@@ -419,6 +430,23 @@ describe("a forgotten password", () => {
     expect(fs.readdirSync(outbox).some((name) => fs.readFileSync(path.join(outbox, name), "utf8").includes(address))).toBe(false);
   });
 
+  test("mails an account 3 links while one of them works, and answers as ever", async () => {
+    const start = Math.ceil(now() / (30 * MINUTE)) * 30 * MINUTE;
+    const at = (ms: number) => setClock(() => ms);
+    const [person, other] = [await newPerson({ passwordHash: HASH }), await newPerson({ passwordHash: HASH })];
+    const ask = ({ email }: { email: string }) => forgotPassword(anonymous("sessions.create"), { email });
+    const links = () => db.oneTimeToken.count({ where: { userId: person.id } });
+    at(start);
+    for (let i = 0; i < 10; i++) expect(await ask(person)).toEqual({});
+    await eventually(async () => (await links()) >= 3 || undefined);
+    await ask(other);
+    await mailTo(other.email);
+    expect(await links()).toBe(3);
+    at(start + 30 * MINUTE);
+    await ask(person);
+    await eventually(async () => (await links()) === 4 || undefined);
+  });
+
   test("leads to the configured address, whatever the request claimed to be", async () => {
     const person = await newPerson({ passwordHash: HASH });
     await forgotPassword(anonymous("sessions.create"), { email: person.email });
@@ -497,6 +525,24 @@ describe("an invitation", () => {
     await createInvite(authorize(owner, "members.write"), { email: address, role: "viewer" });
     expect(await inviteOffer(token)).toBeNull();
     expect((await refusal(acceptInvite(anonymous("sessions.create"), { token, password: PASSWORD }))).type).toBe("not_found");
+  });
+
+  test("to an organization that the operator made for this address: the claim is honoured before and after", async () => {
+    for (const claimsFirst of [true, false]) {
+      const address = email();
+      const { client_id } = await enableAccess(operator("orgs.enable"), { email: address, company: "Kestrel", tier: "free" });
+      const claim = await mailTo(address);
+      const org = { id: orgIdFrom(client_id), name: "", slug: "" };
+      await createInvite(authorize(await newMember(org, "admin"), "members.write"), { email: address, role: "viewer" });
+      const invite = await mailTo(address);
+      expect(invite.token).not.toBe(claim.token);
+      expect((await inviteOffer(claim.token))?.role).toBe("owner");
+      for (const { token } of claimsFirst ? [claim, invite] : [invite, claim])
+        await acceptInvite(anonymous("sessions.create"), { token, password: PASSWORD, name: "Ines" });
+      expect(await db.member.findFirst({ where: { orgId: org.id, user: { email: address } } })).toMatchObject({ role: "owner" });
+      const joined = (await eventsOf(org)).filter(({ action }) => action === "member.add").map(({ after }) => after);
+      expect(joined.at(claimsFirst ? 0 : -1)).toMatchObject({ email: address, role: "owner" });
+    }
   });
 
   test.each(["", "x", "0".repeat(43)])("is not opened by the token %j", async (token) => {

@@ -12,6 +12,7 @@ import { env } from "@/lib/env";
 import { AppError, notFound } from "@/lib/errors";
 import { isId, newId } from "@/lib/ids";
 import { addressGroup } from "@/lib/keys/addresses";
+import { mailLimit } from "@/lib/limits/mails";
 import { limitStore } from "@/lib/limits/store";
 import { type Limit, secondsUntil } from "@/lib/limits/window";
 import { describe, log } from "@/lib/log";
@@ -117,7 +118,7 @@ function eventsFor(chains: string[], event: Event): [Event, ...Event[]] {
   return chains.map((chain) => ({ ...event, chain })) as [Event, ...Event[]];
 }
 
-/** Mails a link, valid for 30 minutes, if the address has an account; answers the same if not. */
+/** Mails a link, valid for 30 minutes, if the address has an account and was not sent 3 in this time; answers the same if not. */
 export async function forgotPassword(_actor: Can<"sessions.create">, input: ForgotPassword): Promise<Record<string, never>> {
   void mailReset(input.email); // after the answer, so that its time says nothing
   return {};
@@ -125,6 +126,7 @@ export async function forgotPassword(_actor: Can<"sessions.create">, input: Forg
 
 async function mailReset(email: string): Promise<void> {
   try {
+    if (!(await limitStore().take([mailLimit("reset", email)], now())).allowed) return;
     const user = await db.user.findUnique({ where: { email }, select: { id: true, disabledAt: true } });
     if (user === null || user.disabledAt !== null) return;
     const token = await issueToken("reset", user.id);
@@ -215,7 +217,10 @@ export async function acceptInvite(actor: Can<"sessions.create">, input: AcceptI
     const used = await tx.invite.updateMany({ where: { hash, acceptedAt: null, expiresAt: { gt: at } }, data: { acceptedAt: at } });
     if (used.count === 0) throw new AppError("not_found", "This link was used already or is too old. Ask for a new one.");
     if (known === null) await tx.user.create({ data: { id: person.id, name: person.name, email: invite.email, passwordHash } });
-    await tx.member.createMany({ data: [{ orgId: invite.orgId, userId: person.id, role: invite.role }], skipDuplicates: true });
+    const joining = { orgId: invite.orgId, userId: person.id };
+    const joined = await tx.member.createMany({ data: [{ ...joining, role: invite.role }], skipDuplicates: true });
+    // Whoever came in by a lesser invitation first still gets what the operator made for them.
+    if (joined.count === 0 && invite.byOperator) await tx.member.updateMany({ where: joining, data: { role: invite.role } });
     return {
       result: null,
       events: [

@@ -1,7 +1,7 @@
 import "server-only";
 import { randomBytes } from "node:crypto";
 import { now } from "@/lib/clock";
-import { writer } from "@/lib/db";
+import { db, writer } from "@/lib/db";
 import { hashToken } from "@/lib/orgs/orgs";
 
 /** Single-use tokens: only their hash is stored, and using one is one atomic statement. */
@@ -17,6 +17,12 @@ export async function issueToken(kind: keyof typeof LIFETIME_MS, userId: string)
     data: { hash: hashToken(token), kind, userId, expiresAt: new Date(at + LIFETIME_MS[kind]), createdAt: new Date(at) },
   });
   return token;
+}
+
+/** Whether using it now would work. Uses nothing up. */
+export async function isTokenOpen(kind: keyof typeof LIFETIME_MS, token: string): Promise<boolean> {
+  const where = { hash: hashToken(token), kind, usedAt: null, expiresAt: { gt: new Date(now()) } };
+  return (await db.oneTimeToken.count({ where })) > 0;
 }
 
 /** The person the token stands for, once; null when it is unknown, used, or too old. */

@@ -11,7 +11,7 @@ const roles = ["system", "developer", "user", "assistant", "tool", "function"] a
 const MOST = 1_000;
 
 const ContentPart = z
-  .object({ type: z.string("must be a text").min(1, "may not be empty").max(64), text: z.string("must be a text").optional() })
+  .object({ type: z.string().min(1).max(64), text: z.string().optional() })
   .refine((part) => part.type !== "text" || part.text !== undefined, { path: ["text"], message: "is needed in a part of the type text" });
 
 const Message = z
@@ -29,15 +29,15 @@ export const Chat = z.object({
     .array(Message, "must be a list of messages")
     .min(1, "needs at least one message")
     .max(MOST, `may have at most ${MOST} messages`),
-  model: z.string("must be a text").min(1, "may not be empty").max(200).optional().describe("any; the answer repeats it"),
+  model: z.string().min(1).max(200).optional().describe("any; the answer repeats it"),
   max_cost_per_call: z
     .number("must be a number")
     .min(0, "must be 0 or more")
     .nullish()
     .describe("the most this call may cost, in US dollars; the built-in chat costs nothing"),
-  stream: z.boolean("must be true or false").nullish().describe("answer as server-sent events, which [DONE] ends"),
+  stream: z.boolean().nullish().describe("answer as server-sent events, which [DONE] ends"),
   stream_options: z
-    .object({ include_usage: z.boolean("must be true or false").nullish().describe("one more event, with the usage and no choice") })
+    .object({ include_usage: z.boolean().nullish().describe("one more event, with the usage and no choice") })
     .nullish(),
 });
 export type Chat = z.output<typeof Chat>;

@@ -8,19 +8,23 @@ import { AppError, invalid, notFound } from "@/lib/errors";
 import type { ArchiveGroup, CreateGroup, Group, GroupFilter, UpdateGroup } from "@/lib/groups/schema";
 import { isId, newId } from "@/lib/ids";
 import { admits, normaliseList } from "@/lib/keys/addresses";
-import { changeKeys, requireMayEnd, testKeysGuardNothing } from "@/lib/keys/change-keys";
-import { endRows } from "@/lib/keys/keys";
+import { changeKeys, requireMayEnd } from "@/lib/keys/change-keys";
+import { endRows, requireLower } from "@/lib/keys/keys";
 import { type KeyRow, WITH as WITH_KEY } from "@/lib/keys/view";
 import type { List } from "@/lib/schema";
 
-const WITH = { _count: { select: { keys: { where: { revokedAt: null } } } } } as const;
-type GroupRow = Prisma.GroupGetPayload<{ include: typeof WITH }>;
+/** With the keys that are neither revoked nor expired, of those that the actor may see. */
+const withCount = (environment: Actor["environment"]) => {
+  const alive = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: new Date(now()) } }] };
+  return { _count: { select: { keys: { where: { ...alive, ...(environment === "test" ? { environment } : {}) } } } } };
+};
+type GroupRow = Prisma.GroupGetPayload<{ include: ReturnType<typeof withCount> }>;
 
 function visible(actor: Can<"groups.read">): Prisma.GroupWhereInput {
   return { orgId: actor.orgId, ...(actor.reach === "organization" ? {} : { id: actor.groupId ?? "" }) };
 }
 
-/** Open groups in the order they were made, or the archived ones. `key_count` counts keys that are not revoked. */
+/** Open groups in the order they were made, or the archived ones. `key_count` counts keys neither revoked nor expired; to a test key, test keys. */
 export async function listGroups(actor: Can<"groups.read">, query: GroupFilter): Promise<List<Group>> {
   const archived = query.archived === "true";
   const list = [actor.orgId, archived ? "archived groups" : "groups"];
@@ -31,7 +35,7 @@ export async function listGroups(actor: Can<"groups.read">, query: GroupFilter):
       : { OR: [{ createdAt: { gt: new Date(mark[0] ?? "") } }, { createdAt: new Date(mark[0] ?? ""), id: { gt: mark[1] ?? "" } }] };
   const rows = await db.group.findMany({
     where: { AND: [visible(actor), { archivedAt: archived ? { not: null } : null }, after] },
-    include: WITH,
+    include: withCount(actor.environment),
     orderBy: [{ createdAt: "asc" }, { id: "asc" }],
     take: query.limit + 1,
   });
@@ -39,7 +43,8 @@ export async function listGroups(actor: Can<"groups.read">, query: GroupFilter):
 }
 
 export async function getGroup(actor: Can<"groups.read">, id: string): Promise<Group> {
-  const row = isId("grp", id) ? await db.group.findFirst({ where: { AND: [visible(actor), { id }] }, include: WITH }) : null;
+  const include = withCount(actor.environment);
+  const row = isId("grp", id) ? await db.group.findFirst({ where: { AND: [visible(actor), { id }] }, include }) : null;
   if (row === null) throw notFound();
   return toGroup(row);
 }
@@ -61,7 +66,7 @@ interface GroupToInsert extends Partial<Settings> {
 /** The write alone, for changes that make a group among other things. */
 export async function insertGroup(tx: Tx, orgId: string, data: GroupToInsert): Promise<{ group: Group; event: Event }> {
   const at = new Date(now());
-  const row = await tx.group.create({ data: { ...data, id: newId("grp", at.getTime()), orgId, createdAt: at }, include: WITH });
+  const row = await tx.group.create({ data: { ...data, id: newId("grp", at.getTime()), orgId, createdAt: at }, include: withCount(null) });
   const group = toGroup(row);
   return { group, event: { action: "api_group.create", target: toTarget(group), after: group } };
 }
@@ -71,7 +76,6 @@ export async function insertGroup(tx: Tx, orgId: string, data: GroupToInsert): P
  * may not shut itself out (400). An archived group stays as it is (409).
  */
 export async function updateGroup(actor: Can<"groups.write">, id: string, input: UpdateGroup): Promise<Group> {
-  if (actor.environment === "test" && (input.allowed_ips !== undefined || input.rate_limit_rpm !== undefined)) throw testKeysGuardNothing();
   return changeKeys(actor, [id], async (tx) => {
     const row = await lockGroup(tx, actor, id);
     if (row.archivedAt !== null) throw new AppError("conflict", `The group "${row.name}" is archived: it is only read.`);
@@ -97,16 +101,13 @@ export async function archiveGroup(actor: Can<"groups.write">, id: string, query
     const keys = await lockLiveKeys(tx, row.id, at);
     if (keys.length > 0) {
       if (revoker === null || keys.length > MOST_AT_ONCE) throw hasLiveKeys(row.name, keys.length);
-      const live = keys.filter(({ environment }) => environment !== "test").length;
-      if (actor.environment === "test" && live > 0)
-        throw new AppError("insufficient_scope", `A test key revokes test keys only, and ${live} of the group's keys are live.`);
       await requireMayEnd(tx, revoker, keys);
     }
     const before = toGroup(row);
     if (row.archivedAt !== null && keys.length === 0) return { result: before, events: [] };
     const ended = await endRows(tx, keys, `The group ${row.name} was archived`, at);
     await tx.group.update({ where: { id: row.id }, data: { archivedAt: row.archivedAt ?? at } });
-    const after = toGroup(await tx.group.findUniqueOrThrow({ where: { id: row.id }, include: WITH }));
+    const after = toGroup(await tx.group.findUniqueOrThrow({ where: { id: row.id }, include: withCount(null) }));
     return { result: after, events: [{ action: "api_group.archive", target: toTarget(after), before, after }, ...ended.events] };
   });
 }
@@ -146,7 +147,7 @@ async function lockName(tx: Tx, orgId: string, name: string, but = ""): Promise<
 async function lockGroup(tx: Tx, actor: Can<"groups.write">, id: string): Promise<GroupRow> {
   if (!isId("grp", id)) throw notFound();
   await tx.$queryRaw`select 1 from "Group" where "id" = ${id} and "orgId" = ${actor.orgId} for no key update`;
-  const row = await tx.group.findFirst({ where: { id, orgId: actor.orgId }, include: WITH });
+  const row = await tx.group.findFirst({ where: { id, orgId: actor.orgId }, include: withCount(null) });
   if (row === null) throw notFound();
   return row;
 }
@@ -167,10 +168,9 @@ async function settingsOf(
   const addresses = normaliseList(input.allowed_ips ?? []);
   if (!addresses.ok) throw invalid(addresses.wrong);
   const limit = input.rate_limit_rpm;
-  if (typeof limit === "number" && limit !== current.requestsPerMinute) {
+  if (typeof limit === "number") {
     const org = await tx.org.findUniqueOrThrow({ where: { id: orgId }, include: { plan: true } });
-    const most = org.requestsPerMinute ?? org.plan.requestsPerMinute;
-    if (limit > most) throw invalid({ rate_limit_rpm: `may be at most the organization's limit, ${most}: a group only lowers it` });
+    requireLower(limit, current.requestsPerMinute, org.requestsPerMinute ?? org.plan.requestsPerMinute, "group");
   }
   return {
     ...(input.description === undefined ? {} : { description: input.description }),

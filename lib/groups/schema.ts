@@ -6,7 +6,7 @@ const Description = z.union([z.literal(""), PlainText(300)]);
 export const CreateGroup = z.strictObject({
   name: PlainText(100),
   description: Description.optional(),
-  rate_limit_rpm: z.int("must be a whole number").min(1, "must be at least 1").max(1_000_000).nullable().optional(),
+  rate_limit_rpm: z.int().min(1).max(1_000_000).nullable().optional(),
   allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
 });
 export type CreateGroup = z.output<typeof CreateGroup>;
@@ -14,7 +14,7 @@ export type CreateGroup = z.output<typeof CreateGroup>;
 export const UpdateGroup = z.strictObject({
   name: PlainText(100).optional(),
   description: Description.optional(),
-  rate_limit_rpm: z.int("must be a whole number").min(1, "must be at least 1").max(1_000_000).nullable().optional(),
+  rate_limit_rpm: z.int().min(1).max(1_000_000).nullable().optional(),
   allowed_ips: z.array(z.string().max(64)).max(100, "may have at most 100 entries").optional(),
 });
 export type UpdateGroup = z.output<typeof UpdateGroup>;
@@ -31,7 +31,7 @@ export const Group = z.object({
   organization_id: z.string(),
   rate_limit_rpm: z.int().nullable(),
   allowed_ips: z.array(z.string()),
-  key_count: z.int(),
+  key_count: z.int().describe("keys that are neither revoked nor expired"),
   created_at: z.string(),
   archived_at: z.string().nullable(),
 });

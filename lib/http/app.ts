@@ -1,4 +1,5 @@
 import "server-only";
+import { gzipSync } from "node:zlib";
 import { auditEndpoints } from "@/lib/audit/endpoints";
 import { authEndpoints } from "@/lib/auth/endpoints";
 import type { Front } from "@/lib/auth/front";
@@ -12,7 +13,7 @@ import { gatewayEndpoints } from "@/lib/gateway/endpoints";
 import { demandsOf, FORWARD_AUTH, identityOf, refusesWith403 } from "@/lib/gateway/forward-auth";
 import { groupEndpoints } from "@/lib/groups/endpoints";
 import { parse, readJson } from "@/lib/http/body";
-import type { Answer, Call } from "@/lib/http/call";
+import { type Answer, type Call, isWhole, refuseTwoKeys } from "@/lib/http/call";
 import {
   addressLimit,
   credentialOf,
@@ -104,7 +105,13 @@ const api = () =>
   once("http.api", () => apiOf(endpoints, routes(), { open: Object.keys(PLAIN), operator: [scrape.path] }, demandOf(nowhere)));
 
 const PLAIN: Record<string, (call: Call, front: Front, trace: Trace, nowMs: number) => Draft | Promise<Draft>> = {
-  "/openapi.json": () => ({ status: 200, body: document(), headers: JSON_TYPE }),
+  "/openapi.json": (call) => {
+    const headers = [...JSON_TYPE, "Vary", "Accept-Encoding"];
+    if (!/\bgzip\b(?! *; *q=0(\.0*)?( *,|$))/i.test(call.header("accept-encoding") ?? ""))
+      return { status: 200, body: document(), headers };
+    const body = once("http.document.gzip", () => gzipSync(document()));
+    return { status: 200, body, headers: [...headers, "Content-Encoding", "gzip"] };
+  },
   ...Object.fromEntries(Object.entries(wellKnown).map(([path, tell]) => [path, (_call, _front, _trace, nowMs) => told(tell(nowMs))])),
   "/api/health/live": () => json(200, { status: "ok" }),
   "/api/health": async () => {
@@ -170,9 +177,12 @@ function document(): string {
 
 /** Authorise, parse, call, respond: an anonymous caller gets neither our validation messages nor our parsing time. */
 async function serve(call: Call, front: Front, e: Endpoint, params: Record<string, string>, trace: Trace, nowMs: number): Promise<Draft> {
+  refuseTwoKeys(call);
   const { actor, caller } = await recognise(call, front, e, trace, nowMs);
   const query = e.query === null ? {} : parse(e.query, firstOfEach(call.query));
-  const body = e.body === null ? {} : parse(e.body, await readJson(call, e.bodyOptional, e.maxBytes ?? undefined));
+  // Of a call that takes no body too: what it does not know it does not ignore.
+  const optional = e.bodyOptional || e.body === null;
+  const body = e.method === "GET" ? {} : parse(e.body ?? Nothing, await readJson(call, optional, e.maxBytes ?? undefined));
   const result = await e.run(actor, { params, query, body, caller, api: api() });
   if (!isInParts(result)) return json(e.status, result as object);
   // Recorded as it begins, so that whoever leaves early is in the log like the others.
@@ -198,6 +208,7 @@ function forwardAuth(call: Call, front: Front, trace: Trace, nowMs: number): Dra
 
 function authenticate(call: Call, front: Front, trace: Trace, nowMs: number): Draft | Promise<Draft> {
   refuseUrl(call);
+  refuseTwoKeys(call);
   const secret = credentialOf(call);
   if (secret === null) return take(trace, addressLimit(front.ip), nowMs).then(() => Promise.reject(unauthorized()));
   const { scopes, accesses, cost } = demandsOf(call.query);
@@ -235,6 +246,7 @@ async function missing(call: Call, front: Front, trace: Trace, nowMs: number): P
   const methods = routes().methodsAt(call.path);
   if (methods.length === 0 && PLAIN[call.path] !== undefined) methods.push("GET");
   const error = absence(call.method, methods);
+  refuseTwoKeys(call);
   if (hasCredential(call)) await recognise(call, front, nowhere, trace, nowMs);
   return fail(front, NOWHERE, error, methods.length === 0 ? [] : ["Allow", methods.join(", ")]);
 }
@@ -314,7 +326,7 @@ function dressed(call: Call, front: Front, draft: Draft, shown: LimitState, all:
   headers.push("Access-Control-Allow-Origin", "*");
   if (call.header("origin") !== null) headers.push("Access-Control-Expose-Headers", EXPOSED); // a browser sends it with every such call
   for (const each of draft.headers) headers.push(each);
-  if (draft.status !== 204 && typeof draft.body === "string") headers.push("Content-Length", String(Buffer.byteLength(draft.body)));
+  if (draft.status !== 204 && isWhole(draft.body)) headers.push("Content-Length", String(Buffer.byteLength(draft.body)));
   return { status: draft.status, headers, body: draft.body };
 }
 

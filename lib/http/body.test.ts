@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { AppError } from "@/lib/errors";
+import { endpoints } from "@/lib/http/app";
 import { parse, readJson } from "@/lib/http/body";
 import { type Call, fromFetch } from "@/lib/http/call";
+import { type JsonSchema, toJson } from "@/lib/http/examples";
 import { refusal } from "@/lib/testing/factories";
 
 const KB256 = 256 * 1024;
@@ -51,9 +54,12 @@ describe("a JSON body is read", () => {
     expect(await refusal(readJson(post(text), false, text.length - 1))).toMatchObject({ type: "payload_too_large" });
   });
 
-  test.each(["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"])("as %s", async (type) => {
-    expect(await readJson(post("{}", { "Content-Type": type }), false)).toEqual({});
-  });
+  test.each(["application/json", "Application/JSON; charset=utf-8", 'application/json;charset="UTF-8"', "application/merge-patch+json"])(
+    "as %s",
+    async (type) => {
+      expect(await readJson(post("{}", { "Content-Type": type }), false)).toEqual({});
+    },
+  );
 
   test("as {} when it may be left out and is", async () => {
     expect(await readJson(post(null, {}), true)).toEqual({});
@@ -68,6 +74,9 @@ describe("a body is refused", () => {
     ["as multipart", "--x", { "Content-Type": "multipart/form-data; boundary=x" }, "unsupported_media_type"],
     ["as almost JSON", "{}", { "Content-Type": "application/jsonp" }, "unsupported_media_type"],
     ["without a type", new TextEncoder().encode("{}"), {}, "unsupported_media_type"],
+    ["compressed", "{}", { "Content-Type": "application/json", "Content-Encoding": "gzip" }, "unsupported_media_type"],
+    ["in UTF-16", "{}", { "Content-Type": "application/json; charset=utf-16" }, "unsupported_media_type"],
+    ["in Latin-1, as it says", "{}", { "Content-Type": 'application/json; charset="ISO-8859-1"' }, "unsupported_media_type"],
     ["when it is missing", null, undefined, "invalid_request"],
     ["when it is cut off", '{"name":"x"', undefined, "invalid_request"],
     ["with a trailing comma", '{"name":"x",}', undefined, "invalid_request"],
@@ -148,14 +157,20 @@ describe("a body that its schema does not take", () => {
     ["an unknown field", { name: "x", isAdmin: true }, { isAdmin: "is not a field of this call" }],
     ["an unknown field inside", { name: "x", owner: { id: "1", role: "owner" } }, { "owner.role": "is not a field of this call" }],
     ["a wrong entry of a list", { name: "x", list: [1, 1.5] }, { "list.1": "must be a whole number" }],
-    ["an operator object where a text is expected", { name: { not: "" } }, { name: expect.stringMatching(/string/) }],
-    ["a list instead of an object", [], { body: expect.stringMatching(/object/) }],
-    ["a text instead of an object", "x", { body: expect.stringMatching(/object/) }],
-    ["null", null, { body: expect.stringMatching(/object/) }],
+    ["an operator object where a text is expected", { name: { not: "" } }, { name: "must be a text" }],
+    ["a list instead of an object", [], { body: "must be an object" }],
+    ["a text instead of an object", "x", { body: "must be an object" }],
+    ["null", null, { body: "must be an object" }],
   ])("%s: is named by its path", async (_, value, details) => {
     const error = await refusal(() => parse(Schema, value));
     expect(error).toMatchObject({ type: "invalid_request", details });
     expect(Object.keys(error.details)).toEqual(Object.keys(details));
+  });
+
+  test("that is compressed is told so, by the name of the encoding", async () => {
+    const headers = { "Content-Type": "application/json", "Content-Encoding": "GZIP" };
+    const error = await refusal(readJson(post(new Uint8Array([0x1f, 0x8b, 0x08, 0xff]), headers), false));
+    expect(error).toMatchObject({ type: "unsupported_media_type", message: expect.stringContaining("Content-Encoding gzip") });
   });
 
   test("names every fault, and says the first three in its sentence", async () => {
@@ -174,4 +189,60 @@ describe("a body that its schema does not take", () => {
     const error = await refusal(() => parse(Schema, { name: 7, owner: { id: ["hunter2"] }, list: "hunter2" }));
     expect(JSON.stringify([error.message, error.details])).not.toContain("hunter2");
   });
+});
+
+describe("every endpoint says in our words what is wrong", () => {
+  const long = "x".repeat(70_000);
+  const WRONG = [
+    null,
+    true,
+    -1,
+    1.5,
+    1e9,
+    1e21,
+    "",
+    " ",
+    long,
+    "x,".repeat(1_001),
+    [],
+    ["x"],
+    [long],
+    Array(10_001).fill("x"),
+    {},
+    { x: long },
+  ];
+
+  /** Values that a part does not take, and of a whole every one with such a part. */
+  function* wrong({ properties = {}, items, additionalProperties, anyOf = [] }: JsonSchema): Generator<unknown> {
+    yield* WRONG;
+    for (const part of anyOf) yield* wrong(part);
+    for (const [name, part] of Object.entries(properties)) for (const value of wrong(part)) yield { [name]: value };
+    if (items !== undefined) for (const value of wrong(items)) yield [value];
+    if (typeof additionalProperties === "object")
+      for (const value of wrong(additionalProperties)) yield { "": value, [long.slice(0, 200)]: value, name: value };
+  }
+
+  const schemas = endpoints.flatMap(({ method, path, query, body }) =>
+    [query, body].flatMap((schema, i) => (schema === null ? [] : [[`${method} ${path}`, i === 0 ? "query" : "body", schema] as const])),
+  );
+
+  test.each(schemas)("%s %s", (_, __, schema) => {
+    for (const value of wrong(toJson(schema, "input"))) {
+      if (schema.safeParse(value).success) continue;
+      const { details } = caught(() => parse(schema, value));
+      for (const why of Object.values(details)) {
+        expect(why).toMatch(/^(is|are|may|must|needs|has|belongs|shows|leaves)\b/);
+        expect(why).not.toMatch(/[<>=]=?\d|expected|received|string|invalid|JSON path/i);
+      }
+    }
+  });
+
+  function caught(work: () => unknown): AppError {
+    try {
+      work();
+    } catch (error) {
+      return error as AppError;
+    }
+    throw new Error("It was taken.");
+  }
 });

@@ -12,11 +12,9 @@ export async function readJson(call: Call, optional: boolean, most: number = MAX
   if (Number(call.header("content-length") ?? 0) > most) throw tooLarge(most);
   const bytes = await call.body(most);
   if (bytes.byteLength > most) throw tooLarge(most);
+  if (bytes.byteLength === 0 && optional) return {};
+  requireJson(call);
   const text = decode(bytes);
-  if (text === "" && optional) return {};
-  const type = call.header("content-type") ?? "";
-  if (type !== "application/json" && !isJson(type))
-    throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -28,10 +26,29 @@ export async function readJson(call: Call, optional: boolean, most: number = MAX
   return value;
 }
 
-function isJson(contentType: string): boolean {
-  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
-  return type === "application/json" || type.endsWith("+json");
+/** What says of itself that it is something else than JSON in UTF-8 is not looked at. */
+function requireJson(call: Call): void {
+  const encoding = call.header("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (encoding !== "identity")
+    throw new AppError("unsupported_media_type", `Send the body as it is: Content-Encoding ${encoding.slice(0, 40)} is not read here.`);
+  const type = call.header("content-type") ?? "";
+  if (type === "application/json") return;
+  const [name = "", ...parameters] = type
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  if (name !== "application/json" && !name.endsWith("+json"))
+    throw new AppError("unsupported_media_type", "Send the body as JSON, with Content-Type: application/json.");
+  const charset =
+    parameters
+      .find((part) => part.startsWith("charset="))
+      ?.slice(8)
+      .replaceAll('"', "") ?? "utf-8";
+  if (!UTF8_NAMES.includes(charset))
+    throw new AppError("unsupported_media_type", `Send the body in UTF-8: the charset ${charset.slice(0, 40)} is not read here.`);
 }
+
+const UTF8_NAMES = ["utf-8", "utf8", "us-ascii"];
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -83,6 +100,5 @@ export function parse<T extends z.ZodType>(schema: T, value: unknown): z.output<
 }
 
 function words(issue: z.core.$ZodIssue): string {
-  if (issue.input === undefined && /^invalid_(type|value|union)$/.test(issue.code)) return "is needed";
-  return issue.message.replace(/^Invalid input: /, "is not valid: ");
+  return issue.input === undefined && /^invalid_(type|value|union)$/.test(issue.code) ? "is needed" : issue.message;
 }

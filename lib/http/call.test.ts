@@ -4,7 +4,7 @@ import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AppError, isAppError } from "@/lib/errors";
-import { type Answer, type Call, fromFetch, fromNode, toFetch, toNode } from "@/lib/http/call";
+import { type Answer, type Call, fromFetch, fromNode, refuseTwoKeys, toFetch, toNode } from "@/lib/http/call";
 import { eventually } from "@/lib/testing/eventually";
 import { refusal } from "@/lib/testing/factories";
 
@@ -93,6 +93,33 @@ describe("a request on Node's server", () => {
     ["authorization", ["X-Authorization: a", "Authorization: b", "Authorizatiom: c"], "b"],
   ])("with %s sent as %j reads as %j: no repeated one is lost", async (name, lines, value) => {
     expect(await seen((call) => call.header(name), head("GET", "/", CLOSE, ...lines))).toBe(value);
+  });
+});
+
+describe("two keys in one request", () => {
+  const refuses = async (...lines: string[]) =>
+    (await seen((call) => refusal(() => refuseTwoKeys(call)).catch(() => null), head("GET", "/", CLOSE, ...lines)))?.message ?? null;
+
+  test.each([
+    ["Authorization", ["Authorization: Bearer one", "authorization: Bearer two"]],
+    ["Authorization", ["Authorization: Bearer one", "Authorization: Bearer one"]],
+    ["Authorization", ["Authorization: Bearer one", "Authorization: Basic dTpw"]],
+    ["Authorization", ["Authorization: Bearer one", "Authorization:"]],
+    ["X-API-Key", ["X-API-Key: one", "x-api-key: two"]],
+    ["X-API-Key", ["X-API-Key: one", "X-API-Key: one"]],
+  ])("under %s, sent as %j, are refused: which of them is meant?", async (name, lines) => {
+    expect(await refuses(...lines)).toBe(`${name} is there twice. Send one key.`);
+  });
+
+  test.each([
+    [["Authorization: Bearer one"]],
+    [["Authorization: Bearer one", "X-API-Key: one"]],
+    [['Authorization: Digest username="a", realm="b", nonce="c"']],
+    [["X-API-Key: one,two"]],
+    [["Authorization: Bearer one,two"]],
+    [["Cookie: a=1", "Cookie: b=2"]],
+  ])("are not in %j", async (lines) => {
+    expect(await refuses(...lines)).toBe(null);
   });
 });
 

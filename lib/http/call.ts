@@ -25,12 +25,28 @@ export interface Answer {
   /** Names and values in turn. */
   headers: string[];
   /** In parts for one that is written as it comes into being: nobody asks for a part before the one before it has left. */
-  body: string | AsyncIterable<string>;
+  body: string | Buffer<ArrayBuffer> | AsyncIterable<string>;
+}
+
+export function isWhole(body: Answer["body"]): body is string | Buffer<ArrayBuffer> {
+  return typeof body === "string" || Buffer.isBuffer(body);
 }
 
 function cut(url: string): { path: string; query: string } {
   const mark = url.indexOf("?");
   return mark === -1 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
+}
+
+/** What a second line of a header leaves in its joined value: a scheme after a comma, a blank after one. Keys have neither. */
+const SECOND = [
+  ["authorization", "Authorization", /,\s+[\w-]+(\s|$)|,\s*$/],
+  ["x-api-key", "X-API-Key", /,\s/],
+] as const;
+
+/** Two keys say nothing clear, be they one and the same. Throws invalid_request. */
+export function refuseTwoKeys(call: Call): void {
+  for (const [name, written, second] of SECOND)
+    if (second.test(call.header(name) ?? "")) throw new AppError("invalid_request", `${written} is there twice. Send one key.`);
 }
 
 // Node
@@ -52,8 +68,7 @@ class NodeCall implements Call {
   header(name: string): string | null {
     const value = this.#message.headers[name];
     if (value === undefined) return null;
-    // Node drops a second Authorization; a request that has two says nothing clear.
-    if (name === "authorization") return single(this.#message, name) ?? (value as string);
+    if (name === "authorization") return joined(this.#message, name) ?? (value as string); // Node drops a second one
     return typeof value === "string" ? value : value.join(", ");
   }
 
@@ -80,8 +95,8 @@ class NodeCall implements Call {
   }
 }
 
-/** Several Authorization headers, joined, or null where there is only one. */
-function single(message: IncomingMessage, name: string): string | null {
+/** Several headers of one name, joined, or null where there is only one. */
+export function joined(message: IncomingMessage, name: string): string | null {
   let found: string | null = null;
   let many = false;
   const raw = message.rawHeaders;
@@ -101,7 +116,7 @@ export function fromNode(message: IncomingMessage): Call {
 export function toNode({ status, headers, body }: Answer, response: ServerResponse): void {
   if (response.destroyed) return;
   response.writeHead(status, headers);
-  if (typeof body === "string") response.end(body);
+  if (isWhole(body)) response.end(body);
   else pipeline(Readable.from(body), response, () => undefined); // whoever leaves ends it; one that breaks is cut, never ended
 }
 
@@ -137,6 +152,6 @@ export function toFetch({ status, headers, body }: Answer, method: string): Resp
   const pairs: [string, string][] = [];
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] as string, headers[i + 1] as string]);
   const empty = method === "HEAD" || status === 204;
-  const content = typeof body === "string" ? body : (ReadableStream.from(body).pipeThrough(new TextEncoderStream()) as unknown as BodyInit);
+  const content = isWhole(body) ? body : (ReadableStream.from(body).pipeThrough(new TextEncoderStream()) as unknown as BodyInit);
   return new Response(empty ? null : content, { status, headers: pairs });
 }

@@ -42,7 +42,7 @@ export function newTrace(): Trace {
 
 const PER_PERSON = 600;
 const PER_ADDRESS = 600;
-const OPERATOR_TRIES = 10;
+const WRONG_TOKENS = 10;
 const noCaller: Caller = { sessionId: null, email: null, key: null };
 
 /** The limit of an address where nobody was recognised. */
@@ -57,7 +57,9 @@ export async function recognise(call: Call, origin: Origin, endpoint: Endpoint, 
     return { actor: await operator(call, origin, endpoint.permission, trace, nowMs), caller: noCaller };
   const credential = callers.anybody ? null : credentialOf(call);
   if (credential !== null) return byKey(credential, origin, endpoint, trace, nowMs);
-  const session = callers.session ? await sessionFrom(call.header("cookie"), { ip: origin.ip, userAgent: origin.userAgent }) : null;
+  // Also where only keys may call: whoever is signed in is told so.
+  const takesSession = callers.session || callers.key;
+  const session = takesSession ? await sessionFrom(call.header("cookie"), { ip: origin.ip, userAgent: origin.userAgent }) : null;
   if (session !== null) {
     if (call.method !== "GET" && call.method !== "HEAD") requireSameOrigin(call);
     await take(trace, { name: "person", subject: `person:${session.user.id}`, limit: PER_PERSON, windowSeconds: 60 }, nowMs);
@@ -171,7 +173,7 @@ export async function refuse(verdict: Refused, origin: Origin, trace: Trace, now
       throw new AppError("ip_not_allowed", `This key may not be used from ${origin.ip ?? "an unknown address"}.`);
     case "insufficient_scope": {
       const needed = verdict.needed;
-      if (needed !== null && "permission" in needed) throw needsAccess(needed.permission);
+      if (needed !== null && "permission" in needed) throw needsAccess(needed.permission, verdict.key?.access ?? null);
       const [what, name] = needed !== null && "access" in needed ? ["access", needed.access] : ["scope", needed?.scope ?? ""];
       throw new AppError("insufficient_scope", `This key does not have the ${what} ${name}.`, { details: { [what]: name } });
     }
@@ -199,14 +201,14 @@ export async function refuse(verdict: Refused, origin: Origin, trace: Trace, now
   }
 }
 
-/** Counts the call against a limit and shows it; throws 429 when it is used up. */
-export async function take(trace: Trace, limit: Limit, nowMs: number): Promise<void> {
+/** Counts the call against a limit and shows it; throws 429 that says too many of `what` came when it is used up. */
+export async function take(trace: Trace, limit: Limit, nowMs: number, what = "requests"): Promise<void> {
   const taken = await limitStore().take([limit], nowMs);
   const state = taken.states[0] as LimitState;
   trace.shown = state;
   trace.limits = [state];
   if (!taken.allowed)
-    throw new AppError("rate_limit_exceeded", `More than ${limit.limit} requests a minute came from this ${limit.name}.`, {
+    throw new AppError("rate_limit_exceeded", `More than ${limit.limit} ${what} a minute came from this ${limit.name}.`, {
       retryAfterSeconds: secondsUntil(state.resetAt, nowMs),
     });
 }
@@ -227,23 +229,12 @@ function requireSameOrigin(call: Call): void {
 async function operator(call: Call, origin: Origin, permission: Permission, trace: Trace, nowMs: number): Promise<Can<Permission>> {
   const { adminToken } = env();
   if (adminToken === null) throw notFound();
-  const limit: Limit = {
-    name: "operator",
-    subject: `operator:${addressGroup(origin.ip ?? "?")}`,
-    limit: OPERATOR_TRIES,
-    windowSeconds: 60,
-  };
-  await take(trace, limit, nowMs);
-  const actor = operatorActor(origin);
-  if (!isAdminToken(call.header("x-admin-token") ?? "")) {
-    await record(anonymousActor(origin), {
-      action: "operator.refuse",
-      target: { type: "endpoint", id: null, name: call.path },
-    });
-    throw unauthorized();
-  }
-  await limitStore().give([limit], nowMs);
-  return authorize(actor, permission);
+  if (isAdminToken(call.header("x-admin-token") ?? "")) return authorize(operatorActor(origin), permission);
+  // Wrong ones alone count: otherwise whoever shares the operator's address could keep them out.
+  const subject = `operator:${addressGroup(origin.ip ?? "?")}`;
+  await take(trace, { name: "address", subject, limit: WRONG_TOKENS, windowSeconds: 60 }, nowMs, "calls without the right token");
+  await record(anonymousActor(origin), { action: "operator.refuse", target: { type: "endpoint", id: null, name: call.path } });
+  throw unauthorized();
 }
 
 /** Compared in constant time. False where no token is configured. */

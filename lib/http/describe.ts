@@ -24,8 +24,9 @@ export function callersIn({ permission }: Endpoint): string[] {
   const { key, session, operator, anonymous } = callersOf(permission);
   const keys = accesses.filter((access) => reachOf({ type: "key", role: access }, permission) !== null);
   const people = roles.filter((role) => reachOf({ type: "user", role }, permission) !== null);
+  const live = reachOf({ type: "key", role: "admin", environment: "test" }, permission) === null ? "live " : "";
   return [
-    ...(key ? [keys.length === accesses.length ? "any key" : `keys with access ${keys.join(", ")}`] : []),
+    ...(key ? [keys.length === accesses.length ? "any key" : `${live}keys with access ${keys.join(", ")}`] : []),
     ...(session
       ? [
           `${people.length === roles.length ? "people signed in" : `people signed in as ${people.join(", ")}`}${key || anonymous ? "" : ", session only"}`,
@@ -42,7 +43,7 @@ export function countsOf({ free, permission, perAddress, perKey }: Endpoint): st
   if (free) return perKey === null ? "against nothing" : `against nothing but ${perKey} a minute of its own`;
   if (perAddress !== null) return `up to ${perAddress} a minute from one address`;
   if (key) return `against the key’s limit and the quota${perKey === null ? "" : `, and ${perKey} a minute of its own`}`;
-  return operator ? "against the operator’s limit" : "against the person’s limit, no quota";
+  return operator ? "against nothing, with the right token" : "against the person’s limit, no quota";
 }
 
 const camel = (words: string) => words.replace(/[-_/]+(\w)/g, (_, letter: string) => letter.toUpperCase());

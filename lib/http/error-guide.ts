@@ -4,7 +4,7 @@ import type { ErrorType } from "@/lib/errors";
 export const errorGuide: Record<ErrorType, { title: string; means: string; todo: string; says: string }> = {
   invalid_request: {
     title: "The request is not valid",
-    means: "A field, a parameter or the form of the request is wrong, or two keys were sent that differ. Nothing was done.",
+    means: "A field, a parameter or the form of the request is wrong, or it carries more than one key. Nothing was done.",
     todo: "Read details: it maps each path to what is wrong there. Unknown fields are refused too, so look for a typing error.",
     says: "The request is not valid: limit must be at least 1.",
   },
@@ -71,8 +71,8 @@ export const errorGuide: Record<ErrorType, { title: string; means: string; todo:
   },
   unsupported_media_type: {
     title: "The body is not JSON",
-    means: "The Content-Type of the body is not the one that this call takes.",
-    todo: "Send JSON, with Content-Type: application/json.",
+    means: "The Content-Type of the body is not the one that this call takes, or the body is compressed or not in UTF-8.",
+    todo: "Send JSON in UTF-8 as it is, with Content-Type: application/json.",
     says: "Send the body as JSON, with Content-Type: application/json.",
   },
   rate_limit_exceeded: {

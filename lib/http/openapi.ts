@@ -58,7 +58,7 @@ export function errorsOf(e: Endpoint): Map<number, ErrorType[]> {
   // Any call can come with a key that is wrong, too small for it, or written into the address; who calls does not always matter.
   const types = new Set<ErrorType>(["invalid_request", "rate_limit_exceeded", "internal_error", "unavailable", ...e.errors]);
   if (!callers.anybody) types.add("unauthorized");
-  if (e.body !== null) for (const type of ["payload_too_large", "unsupported_media_type"] as const) types.add(type);
+  if (e.method !== "GET") for (const type of ["payload_too_large", "unsupported_media_type"] as const) types.add(type);
   if (callers.key) for (const type of ["account_deactivated", "ip_not_allowed", "quota_exceeded"] as const) types.add(type);
   if (callers.key || !(callers.operator || callers.anybody)) types.add("insufficient_scope");
   if (callers.session || callers.anonymous) types.add("forbidden");

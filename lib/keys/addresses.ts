@@ -11,17 +11,17 @@ export interface Block {
 
 /** The canonical form of one entry, or a sentence that says what is wrong with it (and the range that was probably meant). */
 export function normaliseEntry(entry: string): { ok: true; value: string } | { ok: false; why: string } {
-  const [text = "", bitsText, extra] = entry.trim().split("/");
-  const address = parseAddress(text);
-  if (address === null || extra !== undefined) return { ok: false, why: `"${entry}" is not an IPv4 or IPv6 address or range` };
-  const size = address.family === 4 ? 32 : 128;
-  if (bitsText === undefined) return { ok: true, value: format(address.family, address.value) };
-  if (!isLength(bitsText, size)) return { ok: false, why: `a range of ${address.family === 4 ? "IPv4" : "IPv6"} ends in /0 to /${size}` };
-  const bits = Number(bitsText);
-  if (bits === 0) return { ok: false, why: "/0 admits every address; leave the list empty for that" };
-  const first = (address.value >> BigInt(size - bits)) << BigInt(size - bits);
-  if (first !== address.value) return { ok: false, why: `the range begins at ${format(address.family, first)}/${bits}` };
-  return { ok: true, value: bits === size ? format(address.family, first) : `${format(address.family, first)}/${bits}` };
+  const range = rangeOf(entry.trim());
+  if (range === null) return { ok: false, why: `"${entry}" is not an IPv4 or IPv6 address or range` };
+  const { family, value, bits, size, mapped } = range;
+  if (bits === 0) return { ok: false, why: `/${mapped ? 96 : 0} admits every address; leave the list empty for that` };
+  if (bits === null) {
+    const kind = mapped ? "IPv4-mapped addresses" : `IPv${family}`;
+    return { ok: false, why: `a range of ${kind} ends in /${mapped ? 97 : 1} to /${mapped ? 128 : size}` };
+  }
+  const first = (value >> BigInt(size - bits)) << BigInt(size - bits);
+  if (first !== value) return { ok: false, why: `the range begins at ${format(family, first)}/${bits}` };
+  return { ok: true, value: bits === size ? format(family, first) : `${format(family, first)}/${bits}` };
 }
 
 /** A whole list in canonical form, each entry once; or what is wrong, by path (`allowed_ips.2`). */
@@ -97,19 +97,27 @@ export function compareEntries(a: string, b: string): number {
 }
 
 const NOBODY: Block = { family: 4, first: 1n, last: 0n, bits: 32 };
-const isLength = (bits: string, size: number) => /^(0|[1-9]\d{0,2})$/.test(bits) && Number(bits) <= size;
 
 /** Null for an entry that cannot be read: it admits nobody. */
 function toBlock(entry: string): Block | null {
+  const range = rangeOf(entry);
+  if (range === null || range.bits === null) return null;
+  const { family, value, bits, size } = range;
+  const free = BigInt(size - bits);
+  const first = (value >> free) << free;
+  return { family, first, last: first + (1n << free) - 1n, bits };
+}
+
+/** An entry taken apart, an IPv4-mapped range (::ffff:10.0.0.0/104) as the IPv4 one that it is. `bits` is null where they are no length. */
+function rangeOf(entry: string): { family: 4 | 6; value: bigint; size: number; bits: number | null; mapped: boolean } | null {
   const [text = "", bitsText, extra] = entry.split("/");
   const address = parseAddress(text);
   if (address === null || extra !== undefined) return null;
+  const mapped = address.family === 4 && text.includes(":");
   const size = address.family === 4 ? 32 : 128;
-  if (bitsText !== undefined && !isLength(bitsText, size)) return null;
-  const bits = bitsText === undefined ? size : Number(bitsText);
-  const free = BigInt(size - bits);
-  const first = (address.value >> free) << free;
-  return { family: address.family, first, last: first + (1n << free) - 1n, bits };
+  if (bitsText === undefined) return { ...address, size, bits: size, mapped };
+  const bits = /^(0|[1-9]\d{0,2})$/.test(bitsText) ? Number(bitsText) - (mapped ? 96 : 0) : -1;
+  return { ...address, size, bits: bits >= 0 && bits <= size ? bits : null, mapped };
 }
 
 function parseAddress(text: string): { family: 4 | 6; value: bigint } | null {

@@ -1,11 +1,10 @@
 import "server-only";
 import type { Can } from "@/lib/access/permissions";
-import { db, type Prisma } from "@/lib/db";
+import { db } from "@/lib/db";
 import { AppError, notFound } from "@/lib/errors";
 import { changeKeys, lockKey, requireMayEnd } from "@/lib/keys/change-keys";
 import { digestOf } from "@/lib/keys/forms";
 import { createKey, endRows } from "@/lib/keys/keys";
-import { unleaked } from "@/lib/keys/rotation";
 import type { AuthToken, GenerateAuthToken, RevokeAuthToken } from "@/lib/keys/schema";
 import { targetOf, toKey, WITH } from "@/lib/keys/view";
 
@@ -52,8 +51,8 @@ export async function revokeAuthToken(actor: Can<"keys.revoke">, { auth_token }:
 
     await tx.keySecret.update({ where: { id: secret.id }, data: { endsAt: at } });
     await tx.keySecret.update({ where: { id: other.id }, data: { endsAt: null } });
-    const data: Prisma.KeyUncheckedUpdateInput = { prefix: other.prefix, ...(secret.endsAt === null ? {} : unleaked(row)) };
-    const after = toKey(await tx.key.update({ where: { id: row.id }, data, include: WITH }), at.getTime());
+    const changed = await tx.key.update({ where: { id: row.id }, data: { prefix: other.prefix }, include: WITH });
+    const after = toKey(changed, at.getTime());
     return {
       result: {},
       events: [{ action: "api_key.secret_revoke", target: targetOf(after), before: toKey(row, at.getTime()), after }],

@@ -4,10 +4,10 @@ import { change, confirmForgotten, type Event } from "@/lib/audit/change";
 import { inBackground } from "@/lib/background";
 import { now } from "@/lib/clock";
 import type { Db, Tx } from "@/lib/db";
-import { AppError, notFound } from "@/lib/errors";
+import { AppError } from "@/lib/errors";
 import { excess, type Powers, toPowers } from "@/lib/keys/ceiling";
 import { tellOwners } from "@/lib/keys/notices";
-import { type KeyRow, visible, WITH } from "@/lib/keys/view";
+import { type KeyRow, outOfReach, visible, WITH } from "@/lib/keys/view";
 
 /** What every change of keys has in common: rows are locked before anything is decided, the actor's ceiling, and word to the owners. */
 
@@ -47,7 +47,7 @@ export async function changeKeys<T>(
 
 /**
  * The keys as they are until the transaction ends, in the order of `ids`, with the acting key held too. Locked in one order, the drain's
- * too, so that two changes cannot wait for each other. Throws 404 for what is not there.
+ * too, so that two changes cannot wait for each other. Throws 404 for what is not there, and 403 for what the actor may only read.
  */
 export async function lockKeys(tx: Tx, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
   const all = actor.type === "key" ? [...ids, actor.id ?? ""] : [...ids];
@@ -63,11 +63,9 @@ export async function lockKey(tx: Tx, actor: Changer, id: string): Promise<KeyRo
 export async function readKeys(from: Reader, actor: Changer, ids: readonly string[]): Promise<KeyRow[]> {
   const rows = await from.key.findMany({ where: { AND: [visible(actor), { id: { in: [...ids] } }] }, include: WITH });
   const byId = new Map(rows.map((row) => [row.id, row]));
-  const found = ids.map((id) => {
-    const row = byId.get(id);
-    if (row === undefined) throw notFound();
-    return row;
-  });
+  const missing = ids.find((id) => !byId.has(id));
+  if (missing !== undefined) throw await outOfReach(from, actor, missing);
+  const found = ids.map((id) => byId.get(id) as KeyRow);
   await requireMakersReach(from, actor, found);
   return found;
 }
@@ -117,6 +115,7 @@ export interface Standing {
   whose: "this key's" | "your";
   /** Of the organization now. */
   scopes: string[];
+  requestsPerMinute: number;
   /** The acting key's row, which is held, and the keys that made it, one the other. */
   key: { id: string; ownerId: string | null; metadata: Record<string, string>; makers: string[] } | null;
 }
@@ -137,17 +136,18 @@ export async function readStanding(
 ): Promise<Standing> {
   const org = await from.org.findUniqueOrThrow({ where: { id: actor.orgId }, include: { plan: true } });
   const scopes = org.scopes.length > 0 ? org.scopes : org.plan.scopes;
+  const requestsPerMinute = org.requestsPerMinute ?? org.plan.requestsPerMinute;
   if (actor.type !== "key") {
     const access: Access = actor.role === "developer" ? "full" : "admin";
     const top: Powers = { environment: "live", access, scopes, expiresAt: null, requestsPerMinute: null, allowedIps: [] };
-    return { top, whose: "your", scopes, key: null };
+    return { top, whose: "your", scopes, requestsPerMinute, key: null };
   }
   if (!org.keysManageKeys) throw keysManageNone();
   const row = await from.key.findFirst({ where: { id: actor.id ?? "", orgId: actor.orgId, revokedAt: null } });
   if (row === null) throw new AppError("unauthorized", "This call came without a valid key or session.");
   const makers = row.parentId === null ? [] : await makersOf(from, row.parentId);
   const key = { id: row.id, ownerId: row.ownerId, metadata: row.metadata as Record<string, string>, makers };
-  return { top: toPowers(row), whose: "this key's", scopes, key };
+  return { top: toPowers(row), whose: "this key's", scopes, requestsPerMinute, key };
 }
 
 async function makersOf(from: Reader, parentId: string): Promise<string[]> {
@@ -158,13 +158,6 @@ async function makersOf(from: Reader, parentId: string): Promise<string[]> {
     )
     select "id" from line`;
   return rows.map(({ id }) => id);
-}
-
-/** What keeps live keys safe is no business of a test key. */
-export function testKeysGuardNothing(): AppError {
-  return new AppError("insufficient_scope", "A test key changes no limit, address or rule that live keys are under.", {
-    details: { environment: "takes a live key or a signed-in person" },
-  });
 }
 
 function keysManageNone(): AppError {

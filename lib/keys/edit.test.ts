@@ -70,6 +70,17 @@ describe("editing a key", () => {
     ]);
   });
 
+  test("a limit above the organization's is refused; one that is stored already may stay", async () => {
+    const { org, actor } = await setting();
+    const key = await newKey(org, { insert: { requestsPerMinute: 100 } });
+    expect(await edit(actor, key, { name: "New", rate_limit_rpm: 100 })).toMatchObject({ name: "New", rate_limit_rpm: 100 });
+    for (const rate_limit_rpm of [61, 99, 101])
+      expect((await refusal(edit(actor, key, { rate_limit_rpm }))).details).toEqual({
+        rate_limit_rpm: "may be at most the organization's limit, 60: a key only lowers it",
+      });
+    expect((await edit(actor, key, { rate_limit_rpm: 60 })).rate_limit_rpm).toBe(60);
+  });
+
   test("takes a limit, an end, a beginning and addresses away again", async () => {
     const { org, actor } = await setting();
     const key = await newKey(org, {
@@ -282,7 +293,13 @@ describe("what a person may do to a key", () => {
       type: "insufficient_scope",
       details: { access: "goes beyond your access, full" },
     });
-    expect((await refusal(edit(actor, theirs, { name: "Mine" }))).type).toBe("not_found");
+    for (const act of [() => edit(actor, theirs, { name: "Mine" }), () => revokeKey(revoker(actor), theirs.id, {})])
+      expect(await refusal(act)).toMatchObject({
+        type: "forbidden",
+        message: expect.stringMatching(/^Your role, developer, changes only the keys that you made or own, and "Key .*" is none of them/),
+      });
+    const foreign = await newKey(await newOrg());
+    expect((await refusal(edit(actor, foreign, { name: "Mine" }))).type).toBe("not_found");
   });
 
   test("a developer does not touch an admin key, their own neither, but ends it", async () => {
@@ -494,4 +511,4 @@ test("whatever is made or edited through a key never exceeds it, and what is ref
   expect(tally.made).toBe(60);
   expect(tally.edited).toBeGreaterThan(5);
   expect(tally.refused).toBeGreaterThan(20);
-}, 60_000);
+}, 180_000);

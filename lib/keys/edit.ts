@@ -15,7 +15,7 @@ import {
   type Standing,
   standingOf,
 } from "@/lib/keys/change-keys";
-import { askedPowers, lockGroup, requireRoom } from "@/lib/keys/keys";
+import { askedPowers, lockGroup, requireLower, requireRoom } from "@/lib/keys/keys";
 import type { Key, PauseKey, UpdateKey } from "@/lib/keys/schema";
 import { type KeyRow, targetOf, toKey, WITH } from "@/lib/keys/view";
 
@@ -65,6 +65,7 @@ function columnsOf(actor: Can<"keys.update">, row: KeyRow, input: UpdateKey, sta
   const top = standing.key === null ? { ...standing.top, scopes: [...standing.scopes, ...row.scopes] } : standing.top;
   const made = inherit(top, { ...toPowers(row), ...asked }, standing.whose);
   if (!made.ok) throw beyond(made.beyond, "The key would be stronger than allowed.");
+  requireLower(asked.requestsPerMinute, row.requestsPerMinute, standing.requestsPerMinute, "key");
   const notBefore = input.not_before === undefined ? row.notBefore : input.not_before === null ? null : new Date(input.not_before);
   const isTimed = input.not_before !== undefined || end !== undefined;
   if (isTimed && notBefore !== null && made.powers.expiresAt !== null && notBefore >= made.powers.expiresAt)

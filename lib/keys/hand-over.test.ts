@@ -158,7 +158,7 @@ describe("making a link", () => {
     const own = await newKey(org, { ownerId: developer.id });
     await createHandOver(updater(developer), own.id, input(own.secret));
     const others = await newKey(org);
-    expect((await refusal(createHandOver(updater(developer), others.id, input(others.secret)))).type).toBe("not_found");
+    expect((await refusal(createHandOver(updater(developer), others.id, input(others.secret)))).type).toBe("forbidden");
     expect(await refusal(() => updater({ ...actor, role: "viewer" }))).toMatchObject({ type: "forbidden" });
 
     const group = await newGroup(org);

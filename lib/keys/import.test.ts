@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import fs from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { setClock } from "@/lib/clock";
 import { db, writer } from "@/lib/db";
@@ -13,7 +14,7 @@ import { openLease } from "@/lib/leases";
 import { provide } from "@/lib/runtime";
 import { anyCall, eventsOf, newGroup, newKey, newOrg, operator, refusal, type TestOrg, useDatabase } from "@/lib/testing/factories";
 
-await useDatabase();
+const { owner } = await useDatabase();
 await openForms();
 
 const NOW = Date.parse("2026-11-20T12:00:00.000Z");
@@ -91,7 +92,7 @@ describe("an import", () => {
         environment: "test",
         access: "read",
         scopes: ["status", "status", "search"],
-        expires_at: "2027-01-01T00:00:00+01:00",
+        expires_at: "2027-01-01T00:00:00.9999+01:00", // as the API reads it everywhere: PostgreSQL would round it up
         rate_limit_rpm: 7,
         allowed_ips: ["203.0.113.0/24", "::ffff:203.0.113.9", "203.0.113.9"],
         metadata: { "a b": 'x"y\\z', c: "日本" },
@@ -104,7 +105,7 @@ describe("an import", () => {
       environment: "test",
       access: "read",
       scopes: ["status", "search"],
-      expires_at: "2026-12-31T23:00:00.000Z",
+      expires_at: "2026-12-31T23:00:00.999Z",
       rate_limit_rpm: 7,
       allowed_ips: ["203.0.113.0/24", "203.0.113.9"],
       metadata: { "a b": 'x"y\\z', c: "日本" },
@@ -290,6 +291,38 @@ describe("an import that is refused makes no key", () => {
     const results = await Promise.allSettled([1, 2, 3].map(() => ask(entries(6).keys)));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
     expect(await countOf(org)).toBe(6);
+  });
+});
+
+describe("an instant that has no text", () => {
+  const LAST = "9999-12-31T23:59:59.999Z";
+  const MIGRATION = fs.readFileSync("prisma/migrations/20261121000009_sayable_instants/migration.sql", "utf8");
+
+  test.each(["infinity", "-infinity", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])("%s is in no row", async (instant) => {
+    const { id } = await newKey(await newOrg());
+    for (const column of ["expiresAt", "notBefore"])
+      await expect(owner.query(`update "Key" set "${column}" = $1 where "id" = $2`, [instant, id])).rejects.toMatchObject({
+        code: "23514",
+      });
+  });
+
+  test("that a row had from before became the nearest that has one", async () => {
+    const org = await newOrg();
+    const [never, late, over, untouched] = [await newKey(org), await newKey(org), await newKey(org), await newKey(org)];
+    await owner.query('alter table "Key" drop constraint "Key_expiresAt_check", drop constraint "Key_notBefore_check"');
+    const set = (id: string, sql: string) => owner.query(`update "Key" set ${sql} where "id" = $1`, [id]);
+    await set(never.id, `"expiresAt" = 'infinity', "notBefore" = '-infinity'`);
+    await set(late.id, `"expiresAt" = '9999-12-31T23:59:59-14:00', "notBefore" = 'infinity'`);
+    await set(over.id, `"expiresAt" = '-infinity'`);
+    await owner.query(MIGRATION);
+    const said = async ({ id }: { id: string }) => {
+      const { expires_at, not_before, status } = toKey(await db.key.findUniqueOrThrow({ where: { id }, include: WITH }), NOW);
+      return [expires_at, not_before, status];
+    };
+    expect(await said(never)).toEqual([LAST, "1970-01-01T00:00:00.000Z", "active"]);
+    expect(await said(late)).toEqual([LAST, LAST, "scheduled"]);
+    expect(await said(over)).toEqual(["1970-01-01T00:00:00.000Z", null, "expired"]);
+    expect(await said(untouched)).toEqual([null, null, "active"]);
   });
 });
 

@@ -35,7 +35,7 @@ export async function importKeys(actor: Can<"keys.import">, input: ImportKeys): 
   }
   try {
     return await change(actor, async (tx) => {
-      await tx.$queryRaw`select 1 from "Group" where "id" = ${input.group_id} for share`; // nobody archives it meanwhile
+      await tx.$queryRaw`select 1 from "Group" where "id" = ${input.group_id} for no key update`; // nobody archives it meanwhile
       await tx.$queryRaw`select 1 from "Org" where "id" = ${orgIdFrom(input.organization_id)} for no key update`; // keys are counted: one after the other
       const { orgId, group, keys } = await examine(tx, input, at);
       const rows = keys.map((key) => ({ ...key, id: newId("key", at.getTime()), secretId: newId("sec", at.getTime()) }));
@@ -114,7 +114,7 @@ async function examine(
       environment: key.environment ?? "live",
       access: key.access ?? "full",
       scopes: [...new Set(key.scopes ?? orgScopes)],
-      expiresAt: key.expires_at ?? null,
+      expiresAt: key.expires_at == null ? null : new Date(key.expires_at).toISOString(),
       requestsPerMinute: key.rate_limit_rpm ?? null,
       allowedIps: allowed.ok ? allowed.list : [],
       metadata: key.metadata ?? {},

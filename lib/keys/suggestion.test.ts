@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { admits, normaliseEntry } from "@/lib/keys/addresses";
-import { judgeScopes, suggestAllowlist } from "@/lib/keys/suggestion";
+import { isEnough, judgeScopes, suggestAllowlist } from "@/lib/keys/suggestion";
 
 describe("an allowlist", () => {
   const many = (count: number, ip: (i: number) => string) => Array.from({ length: count }, (_, i) => ip(i));
@@ -55,6 +55,14 @@ describe("an allowlist", () => {
     );
   });
 });
+
+test.each([
+  [50, 7, true],
+  [49, 30, false],
+  [5_000, 6.999, false],
+])("%s calls of %s days are enough to go by: %s", (calls, days, expected) =>
+  expect(isEnough({ calls, from: -days * 86_400_000 }, 0)).toBe(expected),
+);
 
 describe("scopes", () => {
   const ours = new Map([

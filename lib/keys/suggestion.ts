@@ -1,7 +1,12 @@
 import { canonicalAddress, compareEntries, networkOf } from "@/lib/keys/addresses";
-import type { Suggestions } from "@/lib/keys/schema";
+import { enoughCalls, enoughDays, type Suggestions } from "@/lib/keys/schema";
 
 /** What the calls of a key suggest about it. Pure. */
+
+/** `from`: since when its calls are known, in milliseconds. */
+export function isEnough({ calls, from }: { calls: number; from: number }, now: number): boolean {
+  return calls >= enoughCalls && now - from >= enoughDays * 86_400_000;
+}
 
 /** Up to so many addresses each stands for itself. */
 const FEW = 10;

@@ -237,7 +237,7 @@ export function rightsRefusal({ key, deactivated, addresses }: Entry, need: Need
   if (deactivated) return { code: "account_deactivated", needed: null };
   for (const list of addresses) if (!blocksAdmit(list, need.ip)) return { code: "ip_not_allowed", needed: null };
   const lacks = (needed: Needed) => ({ code: "insufficient_scope" as const, needed });
-  if (need.permission !== null && reachOf({ type: "key", role: key.access }, need.permission) === null)
+  if (need.permission !== null && reachOf({ type: "key", role: key.access, environment: key.environment }, need.permission) === null)
     return lacks({ permission: need.permission });
   for (const access of need.accesses) if (!accessIncludes(key.access, access)) return lacks({ access });
   for (const scope of need.scopes) if (!key.scopes.includes(scope)) return lacks({ scope });

@@ -1,7 +1,7 @@
 import "server-only";
-import type { Can } from "@/lib/access/permissions";
-import { db, Prisma } from "@/lib/db";
-import { notFound } from "@/lib/errors";
+import { authorize, type Can } from "@/lib/access/permissions";
+import { type Db, db, Prisma } from "@/lib/db";
+import { AppError, notFound } from "@/lib/errors";
 import { isId } from "@/lib/ids";
 import { EXPIRING_DAYS } from "@/lib/keys/health";
 import type { Key, KeyStatus } from "@/lib/keys/schema";
@@ -56,8 +56,16 @@ function sightOf(actor: Looking) {
 
 export async function findKey(actor: Looking, id: string): Promise<KeyRow> {
   const row = isId("key", id) ? await db.key.findFirst({ where: { AND: [visible(actor), { id }] }, include: WITH }) : null;
-  if (row === null) throw notFound();
+  if (row === null) throw await outOfReach(db, actor, id);
   return row;
+}
+
+/** For a key that the actor does not reach: 403 with the rule if they may read it, and the 404 of a missing one if not. */
+export async function outOfReach(from: Pick<Db, "key">, actor: Looking, id: string): Promise<AppError> {
+  const seen = await from.key.findFirst({ where: { AND: [visible(authorize(actor, "keys.read")), { id }] }, select: { name: true } });
+  if (seen === null) return notFound();
+  const rule = `Your role, ${actor.role}, changes only the keys that you made or own, and "${seen.name}" is none of them.`;
+  return new AppError("forbidden", `${rule} It takes admin or owner.`, { details: { [id]: seen.name } });
 }
 
 /** The view of a key: wire format, no secret, no hash. `at` in milliseconds decides its status. */

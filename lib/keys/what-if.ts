@@ -118,7 +118,7 @@ function access({ entry }: Rehearsed, need: Need): Finding {
     refused === null
       ? `Its access, ${entry.key.access}, allows the call.`
       : refused.needed !== null && "permission" in refused.needed
-        ? needsAccess(refused.needed.permission).message
+        ? needsAccess(refused.needed.permission, entry.key.access).message
         : `Its access, ${entry.key.access}, does not hold ${need.accesses.join(" and ")}.`;
   return { check: "access", code: refused?.code ?? null, message };
 }

@@ -1,18 +1,23 @@
 import fs from "node:fs";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { authorize, DEPLOYMENT } from "@/lib/access/permissions";
 import { memberActor, personActor } from "@/lib/auth/actor";
-import { now } from "@/lib/clock";
+import { now, setClock } from "@/lib/clock";
 import { chargeCredits, creditsOf, grantCredits, refundCredits } from "@/lib/credits/credits";
 import { db, writer } from "@/lib/db";
-import { clientIdOf, newId } from "@/lib/ids";
+import { clientIdOf, newId, orgIdFrom } from "@/lib/ids";
 import { type Need, verify } from "@/lib/keys/verify";
 import { getCredits, getLimits, getMe } from "@/lib/orgs/me";
 import { createInvite, createOrg, enableAccess, getOrg, listMembers, listOrgs } from "@/lib/orgs/orgs";
 import { eventsOf, newKey, newMember, newOrg, newPerson, operator, origin, refusal, useDatabase } from "@/lib/testing/factories";
 
 const { dataDir } = await useDatabase();
+
+const HOUR = 3_600_000;
+const START = Math.ceil(now() / HOUR) * HOUR;
+const clockAt = (ms: number) => setClock(() => ms);
+afterEach(() => setClock(Date.now));
 
 let number = 0;
 const email = () => `client-${++number}@people.example`;
@@ -127,6 +132,38 @@ describe("inviting", () => {
     expect(JSON.stringify([await eventsOf(org), await db.invite.findMany({ where: { orgId: org.id } })])).not.toContain(token);
   });
 
+  test("sends one address 3 an hour, whoever invites it and however many ask at once; then says how long to wait", async () => {
+    clockAt(START);
+    const address = email();
+    const invite = async (role: "owner" | "admin" = "admin") =>
+      createInvite(authorize(await newMember(await newOrg(), role), "members.write"), { email: address, role: "viewer" });
+    const done = await Promise.allSettled(Array.from({ length: 10 }, () => invite()));
+    expect(done.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+    expect(outbox().filter((text) => text.includes(`To: ${address}\n`))).toHaveLength(3);
+    expect(await refusal(invite())).toMatchObject({
+      type: "rate_limit_exceeded",
+      message: `${address} was sent 3 invitations within the hour, which is the most. Try again in 60 minutes.`,
+      retryAfterSeconds: 3_600,
+      details: { email: expect.any(String) },
+    });
+    clockAt(START + HOUR);
+    expect((await invite()).email).toBe(address);
+  });
+
+  test("sends 60 an hour for one organization; what was refused does not count", async () => {
+    clockAt(START);
+    const org = await newOrg();
+    const actor = authorize(await newMember(org, "admin"), "members.write");
+    const member = await newPerson();
+    await newMember(org, "viewer", member);
+    for (let i = 0; i < 5; i++) expect((await refusal(createInvite(actor, { email: member.email, role: "admin" }))).type).toBe("conflict");
+    for (let i = 0; i < 60; i++) await createInvite(actor, { email: email(), role: "viewer" });
+    const refused = await refusal(createInvite(actor, { email: email(), role: "viewer" }));
+    expect([refused.type, refused.retryAfterSeconds, refused.details]).toEqual(["rate_limit_exceeded", 3_600, {}]);
+    expect(refused.message).toContain("This organization sent 60 invitations");
+    expect(await db.invite.count({ where: { orgId: org.id } })).toBe(60);
+  });
+
   test("an owner takes an owner", async () => {
     const org = await newOrg();
     expect(
@@ -199,6 +236,20 @@ describe("the operator gives access", () => {
       details: { client_id },
     });
     expect(await db.org.count()).toBe(before);
+  });
+
+  test("and an invitation of the same e-mail by the organization's members takes none of it away", async () => {
+    const address = email();
+    const { client_id } = await enable({ email: address });
+    const org = { id: orgIdFrom(client_id), name: "", slug: "" };
+    const admin = authorize(await newMember(org, "admin"), "members.write");
+    for (const role of ["viewer", "developer"] as const) await createInvite(admin, { email: address, role });
+    const invites = await db.invite.findMany({ where: { orgId: org.id }, orderBy: { createdAt: "asc" } });
+    expect(invites.map(({ role, byOperator }) => [role, byOperator])).toEqual([
+      ["owner", true],
+      ["developer", false],
+    ]);
+    expect(await refusal(enable({ email: address, company: "Other" }))).toMatchObject({ type: "conflict", details: { client_id } });
   });
 
   test("five times at once to one e-mail makes one organization", async () => {

@@ -10,10 +10,13 @@ import { AppError, invalid, notFound } from "@/lib/errors";
 import { insertGroup } from "@/lib/groups/groups";
 import { clientIdOf, isId, newId, orgIdFrom } from "@/lib/ids";
 import { admits, normaliseList } from "@/lib/keys/addresses";
-import { changeKeys, refuseEnded, testKeysGuardNothing } from "@/lib/keys/change-keys";
+import { changeKeys, refuseEnded } from "@/lib/keys/change-keys";
 import { insertKey } from "@/lib/keys/keys";
 import { lasting, rotateRow, runningOut } from "@/lib/keys/rotation";
 import { targetOf, toKey, WITH } from "@/lib/keys/view";
+import { mailLimit } from "@/lib/limits/mails";
+import { limitStore } from "@/lib/limits/store";
+import { type Limit, type LimitState, secondsUntil } from "@/lib/limits/window";
 import { sendMail } from "@/lib/mail";
 import type {
   CreateInvite,
@@ -31,6 +34,7 @@ import type {
 import type { List } from "@/lib/schema";
 
 const INVITE_DAYS = 7;
+const INVITES_AN_HOUR = 60;
 type OrgRow = Prisma.OrgGetPayload<{ include: { plan: true } }>;
 
 export async function getOrg(actor: Can<"org.read">): Promise<Org> {
@@ -47,8 +51,6 @@ export async function updateOrg(actor: Can<"org.write">, input: UpdateOrg): Prom
   const { list } = addresses;
   if (actor.type === "key" && !admits(list, actor.request.ip))
     throw invalid({ allowed_ips: `must hold ${actor.request.ip ?? "the address"}, from which this key calls` });
-  const guards = [input.allowed_ips, input.keys_manage_keys, input.leak_policy].some((setting) => setting !== undefined);
-  if (actor.environment === "test" && guards) throw testKeysGuardNothing();
   // It concerns every key of the organization, and is answered like a change of keys.
   return changeKeys(actor, [actor.orgId], async (tx) => {
     await tx.$queryRaw`select 1 from "Org" where "id" = ${actor.orgId} for no key update`;
@@ -157,21 +159,28 @@ export async function listMembers(actor: Can<"members.read">): Promise<List<Memb
   return { data, has_more: false, next_cursor: null };
 }
 
-/** Sends a link by which one e-mail address may join, valid for 7 days. An earlier link to the same address stops working. */
+/**
+ * Sends a link by which one e-mail address may join, valid for 7 days. An earlier invitation of the same address stops working; a claim
+ * that the operator made for it does not: it is not the members' to take away. 429 after 3 an hour to one address, whoever invites it.
+ */
 export async function createInvite(actor: Can<"members.write">, input: CreateInvite): Promise<Invite> {
   if (input.role === "owner" && actor.role !== "owner")
     throw new AppError("forbidden", "Only an owner can invite another owner.", { details: { role: "takes an owner" } });
+  const giveBack = await countInvite(actor, input.email);
   const { token, invite, org } = await change(actor, async (tx) => {
     const member = await tx.member.findFirst({ where: { orgId: actor.orgId, user: { email: input.email } } });
     if (member !== null)
       throw new AppError("conflict", `${input.email} is a member already.`, { details: { email: "is a member already" } });
-    await tx.invite.deleteMany({ where: { orgId: actor.orgId, email: input.email, acceptedAt: null } });
+    await tx.invite.deleteMany({ where: { orgId: actor.orgId, email: input.email, byOperator: false, acceptedAt: null } });
     const made = await insertInvite(tx, actor.orgId, input);
     const org = await tx.org.findUniqueOrThrow({ where: { id: actor.orgId }, select: { name: true } });
     return {
       result: { ...made, org },
       events: [{ action: "invite.create", target: { type: "invite", id: null, name: input.email }, after: made.invite }],
     };
+  }).catch(async (error) => {
+    await giveBack();
+    throw error;
   });
   await sendMail({
     to: input.email,
@@ -179,6 +188,23 @@ export async function createInvite(actor: Can<"members.write">, input: CreateInv
     text: `${actor.name} invites you to the organization ${org.name} as ${input.role}.\n\nJoin here, until ${invite.expires_at.slice(0, 10)}:\n${env().publicUrl}/invites/${token}\n\nIf you did not expect this, ignore it: nothing happens.`,
   });
   return invite;
+}
+
+/** Throws 429 when the recipient or the organization has had enough of them; else gives back what to call when none was sent. */
+async function countInvite(actor: Can<"members.write">, email: string): Promise<() => void | Promise<void>> {
+  const at = now();
+  const recipient = mailLimit("invitation", email);
+  const own: Limit = { name: "organization", subject: `invites:${actor.orgId}`, limit: INVITES_AN_HOUR, windowSeconds: 3_600 };
+  const { allowed, states } = await limitStore().take([recipient, own], at);
+  if (allowed) return () => limitStore().give([recipient, own], at);
+  const full = states.find(({ remaining }) => remaining === 0) as LimitState;
+  const wait = secondsUntil(full.resetAt, at);
+  const who = full.name === "recipient" ? `${email} was sent` : "This organization sent";
+  throw new AppError(
+    "rate_limit_exceeded",
+    `${who} ${full.limit} invitations within the hour, which is the most. Try again in ${Math.ceil(wait / 60)} minutes.`,
+    { retryAfterSeconds: wait, ...(full.name === "recipient" ? { details: { email: "was sent the most invitations of an hour" } } : {}) },
+  );
 }
 
 async function insertInvite(

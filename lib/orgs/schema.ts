@@ -71,7 +71,7 @@ export const EnableAccess = z.strictObject({
     .string()
     .transform((t) => t.toLowerCase())
     .pipe(z.enum(tiers, `must be one of ${tiers.join(", ")}`)),
-  rate_limit_rpm: z.int("must be a whole number").min(1).max(1_000_000).optional(),
+  rate_limit_rpm: z.int().min(1).max(1_000_000).optional(),
   scopes: z.array(z.enum(scopes, "is not a scope")).min(1).optional(),
   access: z.enum(accesses, `must be one of ${accesses.join(", ")}`).optional(),
 });

@@ -20,7 +20,9 @@ export function visible(actor: Can<"logs.read"> | Can<"usage.read">): { orgId: s
 /** The request log, newest first. */
 export async function listLogs(actor: Can<"logs.read">, query: LogFilter): Promise<List<LogRow>> {
   const { from, to } = rangeOf(query, (message) => {
-    throw new AppError("invalid_request", `The dates are not a span: ${message}.`, { details: { end_date: message } });
+    throw new AppError("invalid_request", `The dates are not a span: ${message}.`, {
+      details: { [query.end_date === undefined ? "end" : "end_date"]: message },
+    });
   });
   const list = [
     actor.orgId,

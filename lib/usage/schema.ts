@@ -69,6 +69,8 @@ export const UsagePoint = z.object({
   latency_ms: z.object({ p50: z.number().nullable(), p95: z.number().nullable(), p99: z.number().nullable() }),
 });
 export type UsagePoint = z.output<typeof UsagePoint>;
+/** Of fewer calls a percentile says more about the bins they are counted in than about them. */
+export const fewestForPercentiles = 20;
 export const UsageSeries = z.object({ data: z.array(UsagePoint) });
 
 /** What a key did lately: shown before it is revoked. */

@@ -19,7 +19,7 @@ const defaultSpan = { "1m": 3_600_000, "1h": 86_400_000, "1d": 30 * 86_400_000 }
  * (kept for the organization's retention), hours and days from the hourly sums (kept).
  */
 export async function usageSeries(actor: Can<"usage.read">, query: UsageQuery): Promise<{ data: UsagePoint[] }> {
-  const range = rangeOf(query, (message) => refuse({ end: message }));
+  const range = rangeOf(query, (message) => refuse({ [query.end_date === undefined ? "end" : "end_date"]: message }));
   const to = range.to?.getTime() ?? now();
   const from = bucketStart(range.from?.getTime() ?? to - defaultSpan[query.interval], query.interval === "1m" ? "1m" : "1h");
   const step = intervalMs[query.interval];

@@ -101,6 +101,8 @@ const nginx = `location /api/ {
   proxy_set_header X-Latchkey-Environment "";
   proxy_set_header X-Latchkey-Scopes "";
   proxy_set_header X-Latchkey-Access "";
+  proxy_set_header X-Latchkey-Request-Id "";
+  proxy_set_header X-Latchkey-Status "";
   error_page 403 = @refused;
   proxy_pass http://127.0.0.1:8080;
 }
@@ -127,7 +129,10 @@ const traefik = `http:
 const caddy = `example.com {
   forward_auth $BASE {
     uri /v1/auth?scope=chat
-    copy_headers X-Latchkey-Organization X-Latchkey-Group X-Latchkey-Key X-Latchkey-Environment X-Latchkey-Scopes X-Latchkey-Access
+    copy_headers X-Latchkey-Organization X-Latchkey-Group X-Latchkey-Key X-Latchkey-Environment X-Latchkey-Scopes X-Latchkey-Access {
+      X-Latchkey-Request-Id
+      X-Latchkey-Status
+    }
   }
   reverse_proxy 127.0.0.1:8080
 }`;

@@ -22,9 +22,7 @@ const calling = { id: "calling", label: "How to call" };
 export default function ReferencePage() {
   const { publicUrl, publicUrlIsSet } = env();
   const base: Base = { url: publicUrl, isSet: publicUrlIsSet };
-  const found = new Set(endpoints.map(({ tag }) => tag));
-  const tags = [...Object.keys(tagWords).filter((tag) => found.has(tag)), ...[...found].filter((tag) => tagWords[tag] === undefined)];
-  const groups = tags.map((tag) => ({ tag, entries: endpoints.filter((endpoint) => endpoint.tag === tag) }));
+  groups ??= groupByTag();
   return (
     <DocsPage
       wide
@@ -35,7 +33,7 @@ export default function ReferencePage() {
         ...groups.map(({ tag, entries }) => ({
           id: idOf(tag),
           label: tag,
-          entries: entries.map((endpoint) => ({ id: idOf(`${endpoint.method} ${endpoint.path}`), label: titleOf(endpoint) })),
+          entries: entries.map(({ title, view }) => ({ id: view.id, label: title })),
         })),
       ]}
     >
@@ -67,13 +65,28 @@ export default function ReferencePage() {
             {tag}
           </h2>
           <p className="mt-1 mb-4 text-lg text-fg-2">{tagWords[tag]}</p>
-          {entries.map((endpoint) => (
-            <EndpointEntry key={`${endpoint.method} ${endpoint.path}`} endpoint={toView(endpoint)} base={base} />
+          {entries.map(({ view }) => (
+            <EndpointEntry key={view.id} endpoint={view} base={base} />
           ))}
         </section>
       ))}
     </DocsPage>
   );
+}
+
+interface Group {
+  tag: string;
+  entries: { title: string; view: EndpointView }[];
+}
+
+/** Hundreds of schemas, worked out once: they are the same for every reader. */
+let groups: Group[] | null = null;
+
+function groupByTag(): Group[] {
+  const found = new Set(endpoints.map(({ tag }) => tag));
+  const tags = [...Object.keys(tagWords).filter((tag) => found.has(tag)), ...[...found].filter((tag) => tagWords[tag] === undefined)];
+  const of = (tag: string) => endpoints.filter((endpoint) => endpoint.tag === tag);
+  return tags.map((tag) => ({ tag, entries: of(tag).map((endpoint) => ({ title: titleOf(endpoint), view: toView(endpoint) })) }));
 }
 
 const ways = [

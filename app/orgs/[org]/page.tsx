@@ -15,6 +15,7 @@ import { listAudit } from "@/lib/audit/audit";
 import { pageActor } from "@/lib/auth/page";
 import { env } from "@/lib/env";
 import { listGroups } from "@/lib/groups/groups";
+import { keyInsights } from "@/lib/keys/insight";
 import { countKeys, listKeys } from "@/lib/keys/list";
 import { getOrg } from "@/lib/orgs/orgs";
 import { listLogs } from "@/lib/usage/logs";
@@ -30,9 +31,11 @@ export default async function OverviewPage({ params }: { params: Promise<{ org: 
   const now = new Date();
   const yesterday = dayOf(new Date(now.getTime() - 86_400_000));
   const monthStart = `${dayOf(now).slice(0, 7)}-01`;
-  const [org, keys, counts, groups, calls, events, hours, days, month] = await Promise.all([
+  const newest = listKeys(keyReader, { limit: 1 });
+  const [org, keys, insights, counts, groups, calls, events, hours, days, month] = await Promise.all([
     getOrg(authorize(actor, "org.read")),
-    listKeys(keyReader, { limit: 1 }),
+    newest,
+    newest.then(({ data: [key] }) => (key === undefined ? { data: [] } : keyInsights(keyReader, [key.id]))),
     countKeys(keyReader),
     listGroups(authorize(actor, "groups.read"), { limit: 1000 }),
     listLogs(authorize(actor, "logs.read"), { limit: 1 }),
@@ -92,7 +95,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ org: 
             <LatestEvents org={slug} events={events} />
           </div>
           <div className="grid grid-cols-[minmax(0,1fr)] gap-4">
-            <NewestKey org={slug} keys={keys} keyCount={counts.all} hasGroup={group !== undefined} />
+            <NewestKey org={slug} keys={keys} insights={insights} keyCount={counts.all} hasGroup={group !== undefined} />
             <CallIt base={{ url: publicUrl, isSet: publicUrlIsSet }} />
           </div>
         </div>

@@ -4,6 +4,7 @@ import { UsageView } from "@/components/usage/usage-view";
 import { authorize } from "@/lib/access/permissions";
 import { pageActor } from "@/lib/auth/page";
 import { now } from "@/lib/clock";
+import { listGroups } from "@/lib/groups/groups";
 import { listKeys } from "@/lib/keys/list";
 import { usageSeries } from "@/lib/usage/usage";
 
@@ -19,12 +20,13 @@ export default async function UsagePage({ params, searchParams }: Props) {
   const start = spanStart(span, now());
   const reader = authorize(actor, "usage.read");
   const query = { interval: spans[span].interval, start };
-  const [all, key, route, outcome, keys] = await Promise.all([
+  const [all, key, route, outcome, keys, groups] = await Promise.all([
     usageSeries(reader, query),
     usageSeries(reader, { ...query, group_by: ["key"] }),
     usageSeries(reader, { ...query, group_by: ["route"] }),
     usageSeries(reader, { ...query, group_by: ["outcome"] }),
     listKeys(authorize(actor, "keys.read"), { limit: 1000 }),
+    listGroups(authorize(actor, "groups.read"), { limit: 1 }),
   ]);
   return (
     <UsageView
@@ -33,6 +35,7 @@ export default async function UsagePage({ params, searchParams }: Props) {
       start={start}
       initial={{ all, key, route, outcome }}
       keys={keys.data.map(({ id, name, key_prefix }) => ({ id, name, prefix: key_prefix }))}
+      hasGroup={groups.data.length > 0}
     />
   );
 }
