@@ -36,9 +36,7 @@ export const Chat = z.object({
     .nullish()
     .describe("the most this call may cost, in US dollars; the built-in chat costs nothing"),
   stream: z.boolean().nullish().describe("answer as server-sent events, which [DONE] ends"),
-  stream_options: z
-    .object({ include_usage: z.boolean().nullish().describe("one more event, with the usage and no choice") })
-    .nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish().describe("one more event, with the usage and no choice") }).nullish(),
 });
 export type Chat = z.output<typeof Chat>;
 

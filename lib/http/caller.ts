@@ -190,7 +190,7 @@ export async function refuse(verdict: Refused, origin: Origin, trace: Trace, now
       const state = route?.remaining === 0 ? route : (rate ?? verdict.unknownLimit);
       const words =
         verdict.unknownLimit === null
-          ? `This key makes more than ${state?.limit ?? 0} requests a minute${state === route && route !== null ? " here" : ""}.`
+          ? `This key makes more than ${state?.limit === 1 ? "1 request" : `${state?.limit ?? 0} requests`} a minute${state === route && route !== null ? " here" : ""}.`
           : "Too many unknown keys came from this address.";
       throw new AppError("rate_limit_exceeded", words, { retryAfterSeconds: secondsUntil(state?.resetAt ?? 0, nowMs) });
     }
