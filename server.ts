@@ -140,7 +140,7 @@ function handler(env: Env, pages: Handler): Handler {
     const path = url.split("?", 1)[0] as string;
     if (API_PATHS.test(path) || UNCOMPRESSED.test(path)) delete request.headers["accept-encoding"];
     if (!API_PATHS.test(path)) {
-      if (!PAGE_METHODS.includes(request.method ?? "")) return refuse(response, 405, PAGE_METHODS);
+      if (!PAGE_METHODS.includes(request.method ?? "")) return refuse(response, 405, "page");
       if (request.method === "POST" && !READS_POST.test(path)) request.method = "GET";
       const { live, test } = env.keyPrefixes;
       const clean = cutSecrets(url, [live, test]);
@@ -202,12 +202,16 @@ const UNREADABLE: Record<number, string> = {
 };
 
 /** In its turn among the answers of its connection, which is closed then. */
-function refuse(response: ServerResponse, status: number, allowed: readonly string[] = []): void {
+function refuse(response: ServerResponse, status: number, of: "api" | "page" = "api"): void {
   const id = newId("req");
   const error = new AppError(status === 405 ? "method_not_allowed" : "invalid_request", UNREADABLE[status] ?? "");
   response.shouldKeepAlive = false;
-  if (allowed.length > 0) response.setHeader("Allow", allowed.join(", "));
-  response.writeHead(status, plainHeaders(id)).end(JSON.stringify(toErrorBody(error, id, Date.now())));
+  const headers = plainHeaders(id);
+  if (of === "page") {
+    headers.Allow = PAGE_METHODS.join(", ");
+    delete headers["Access-Control-Allow-Origin"]; // pages are for nobody else's scripts
+  }
+  response.writeHead(status, headers).end(JSON.stringify(toErrorBody(error, id, Date.now())));
 }
 
 /** Of an answer that says only that there is none. */
