@@ -63,7 +63,7 @@ export function KeyRow({ org, state: key, group, insight, waiting, box, mayChang
                 {key.key_prefix}
               </span>
               {key.environment === "test" && <Pill>test</Pill>}
-              <bdi className="cut shrink-[9999] min-[1521px]:hidden compact:hidden" title={group}>
+              <bdi className="cut shrink-[9999] md:max-[900px]:hidden min-[1521px]:hidden compact:hidden" title={group}>
                 {group}
               </bdi>
             </>

@@ -184,7 +184,7 @@ const SAMPLES: Record<string, readonly unknown[]> = {
   limit: [60],
   member_since: [MADE],
   message: ["Thank you. If it is a key of ours, its owners are told.", "In order."],
-  "health.message": ["Expires in 28 days. Rotate it or move the date."],
+  "health.message": ["It is refused from its expiry on. Set a later one, or replace the key."],
   "checks.message": ["The key has this scope."],
   "checks.check": ["scope"],
   metadata: [{ customer: "4711" }],
