@@ -72,6 +72,7 @@ export function KeyView({ org, changing, revoking, mayAdmin, baseUrl, initial }:
   const organization = useQuery({ ...orgQuery(org), initialData: initial.organization }).data;
   const groups = useQuery(groupsQuery(org)).data?.data ?? [];
   const key = live.data;
+  const hasEnded = key.status === "revoked" || key.status === "expired";
   useNews(org, key);
 
   // An archived group is in no list; a key that was moved has left the one it was loaded with.
@@ -134,8 +135,10 @@ export function KeyView({ org, changing, revoking, mayAdmin, baseUrl, initial }:
               }
             >
               {rows.length === 0 ? (
-                <EmptyState glyph={<KeyFace prefix={key.key_prefix} off />} title="No call yet">
-                  The first request with this key shows up here within two seconds.
+                <EmptyState glyph={<KeyFace prefix={key.key_prefix} off />} title={hasEnded ? "No call" : "No call yet"}>
+                  {hasEnded
+                    ? "This key has ended, and its log holds none."
+                    : "The first request with this key shows up here within two seconds."}
                 </EmptyState>
               ) : (
                 <LatestRequests

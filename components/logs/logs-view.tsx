@@ -111,7 +111,8 @@ function LogFeed({ org, filter, initial, keys, groups, routes }: LogsViewProps) 
               title="No request yet"
               action={<NextStep org={org} hasGroup={groups.length > 0} hasKey={keys.length > 0} />}
             >
-              Call the API with one of your keys; the request shows up here within two seconds.
+              {keys.length > 0 ? "Call the API with one of your keys; the" : "It takes a key to call the API. Each"} request shows up here
+              within two seconds.
             </EmptyState>
           )
         ) : (

@@ -110,7 +110,8 @@ export function UsageView({ org, span, start, initial, keys, hasGroup }: UsageVi
             title={`No request in ${words}`}
             action={<NextStep org={org} hasGroup={hasGroup} hasKey={keys.length > 0} />}
           >
-            Call the API with one of your keys, or choose a longer span. Its keys, routes and refusals are shown here then.
+            {keys.length > 0 ? "Call the API with one of your keys, or choose a longer span." : "It takes a key to call the API."} Keys,
+            routes and refusals are shown here then.
           </EmptyState>
         ) : (
           <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 xl:grid-cols-[minmax(0,1fr)_336px]">
